@@ -1,0 +1,157 @@
+#include "clients/emgctl.h"
+
+#include "clients/arguments.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static void print_newline(size_t depth)
+{
+    printf("\n%*s", (int)(2 * depth), "");
+}
+
+/* Lays out valid JSON text without reading its numbers: they stay as the daemon wrote them. */
+static void print_indented(const char *text)
+{
+    static const char *const blanks = " \t\r\n";
+    size_t depth = 0;
+    bool in_string = false;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (in_string) {
+            putchar(*c);
+            if (*c == '\\')
+                putchar(*++c);
+            else if (*c == '"')
+                in_string = false;
+        } else if (*c == '{' || *c == '[') {
+            putchar(*c);
+            const char *next = c + 1 + strspn(c + 1, blanks);
+            if (*next == '}' || *next == ']') {
+                putchar(*next);
+                c = next;
+            } else {
+                print_newline(++depth);
+            }
+        } else if (*c == '}' || *c == ']') {
+            print_newline(--depth);
+            putchar(*c);
+        } else if (*c == ',') {
+            putchar(*c);
+            print_newline(depth);
+        } else if (*c == ':') {
+            fputs(": ", stdout);
+        } else if (strchr(blanks, *c) == NULL) {
+            putchar(*c);
+            in_string = *c == '"';
+        }
+    }
+    putchar('\n');
+}
+
+static int print_done(const char *text)
+{
+    print_indented(text);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EMG_EXIT_DONE;
+    fprintf(stderr, "emgctl: cannot write to standard output: %s\n", strerror(errno));
+    return EMG_EXIT_FAILED;
+}
+
+/* Of a text from elsewhere: a terminal must not take it for commands. */
+static void print_plain(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        fputc((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c, stderr);
+}
+
+static int print_error(const char *command, const json_t *error)
+{
+    const char *message = json_string_value(json_object_get(error, "message"));
+    const char *code = json_string_value(json_object_get(error, "code"));
+    fprintf(stderr, "emgctl: %s: ", command);
+    print_plain(message != NULL ? message : "refused without a message");
+    if (code != NULL) {
+        fputs(" (", stderr);
+        print_plain(code);
+        fputc(')', stderr);
+    }
+    fputc('\n', stderr);
+    return EMG_EXIT_FAILED;
+}
+
+static int print_reply(const struct emg_ctl_request *request, const char *text, const json_t *reply)
+{
+    const json_t *ok = json_object_get(reply, "ok");
+    const json_t *id = json_object_get(reply, "id");
+    int code = EMG_EXIT_FAILED;
+    if (!json_is_boolean(ok))
+        fprintf(stderr, "emgctl: %s replied with what is not a reply: is it emgd's control endpoint?\n",
+                request->endpoint);
+    else if (id != NULL && !json_equal(id, json_object_get(request->body, "id")))
+        fprintf(stderr, "emgctl: %s replied to another request\n", request->endpoint);
+    else if (json_is_true(ok))
+        code = print_done(text);
+    else
+        code = print_error(request->command, json_object_get(reply, "error"));
+    return code;
+}
+
+static int receive_reply(const struct emg_ctl_request *request, void *socket)
+{
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    int n;
+    do
+        n = zmq_msg_recv(&message, socket, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        zmq_msg_close(&message);
+        fprintf(stderr,
+                "emgctl: no reply from %s within %g s: is emgd running, and is this its control endpoint? "
+                "(--control ENDPOINT, --timeout SECONDS)\n",
+                request->endpoint, request->timeout_s);
+        return EMG_EXIT_FAILED;
+    }
+    char *text = strndup(zmq_msg_data(&message), (size_t)n);
+    json_t *reply = text != NULL && !zmq_msg_more(&message) ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
+    const int code = print_reply(request, text, reply);
+    json_decref(reply);
+    free(text);
+    zmq_msg_close(&message);
+    return code;
+}
+
+static bool configure(void *socket, double timeout_s)
+{
+    const int linger_ms = 0;
+    const int timeout_ms = (int)(timeout_s * 1000);
+    return zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) == 0 &&
+           zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms) == 0 &&
+           zmq_setsockopt(socket, ZMQ_SNDTIMEO, &timeout_ms, sizeof timeout_ms) == 0;
+}
+
+int emg_ctl_request(const struct emg_ctl_request *request)
+{
+    int code = EMG_EXIT_FAILED;
+    char *text = json_dumps(request->body, JSON_COMPACT);
+    void *context = zmq_ctx_new();
+    void *socket = context != NULL ? zmq_socket(context, ZMQ_REQ) : NULL;
+    if (text == NULL || socket == NULL || !configure(socket, request->timeout_s))
+        fprintf(stderr, "emgctl: %s: cannot make the request: %s\n", request->command, strerror(errno));
+    else if (zmq_connect(socket, request->endpoint) != 0)
+        code = emg_argument_bad_endpoint("emgctl", "--control", request->endpoint);
+    else if (zmq_send(socket, text, strlen(text), 0) < 0)
+        fprintf(stderr, "emgctl: cannot send to %s: %s\n", request->endpoint, zmq_strerror(errno));
+    else
+        code = receive_reply(request, socket);
+    if (socket != NULL)
+        zmq_close(socket);
+    if (context != NULL)
+        zmq_ctx_term(context);
+    free(text);
+    return code;
+}

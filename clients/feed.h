@@ -1,0 +1,50 @@
+/* The data socket of emgd, seen by a program that listens: connects, subscribes, and gives whole, checked
+ * messages.
+ *
+ * Connecting succeeds before the daemon exists and lasts over its restarts; nothing is dropped on this side.
+ * One instance belongs to one thread. */
+#ifndef EMG_CLIENTS_FEED_H
+#define EMG_CLIENTS_FEED_H
+
+#include "daemon/wire.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define EMG_FEED_ENDPOINT "tcp://127.0.0.1:5556"
+
+struct emg_feed;
+
+/* What is known of a malformed message is its topic ("?" when that is unreadable); body and json are NULL. */
+struct emg_feed_message {
+    const char *topic;
+    const char *body; /* one JSON object in one line, NUL-terminated */
+    const json_t *json;
+    const char *problem; /* NULL: none */
+};
+
+enum emg_feed_wake {
+    EMG_FEED_READY,       /* a message is waiting */
+    EMG_FEED_QUIET,       /* the time has passed */
+    EMG_FEED_STOP,        /* stop_fd is readable */
+    EMG_FEED_OUTPUT_GONE, /* the reader of standard output is gone */
+};
+
+/* Returns NULL with errno: EINVAL, EPROTONOSUPPORT and others of zmq_connect for what is no endpoint. */
+struct emg_feed *emg_feed_create(const char *endpoint);
+
+/* Adds the topics that begin with prefix; returns false with errno. */
+bool emg_feed_subscribe(struct emg_feed *feed, const char *prefix);
+
+/* Waits for the first of those above; timeout_ms -1: for ever. STOP goes before READY. */
+enum emg_feed_wake emg_feed_wait(struct emg_feed *feed, int stop_fd, long timeout_ms);
+
+/* Takes the next message, valid until the next call; returns false when none is waiting. */
+bool emg_feed_take(struct emg_feed *feed, struct emg_feed_message *message);
+
+/* Whether it is a status that says that the stream has ended. */
+bool emg_feed_is_end(const struct emg_feed_message *message);
+
+void emg_feed_destroy(struct emg_feed *feed); /* NULL is a no-op */
+
+#endif

@@ -1,0 +1,53 @@
+/* From blocks of frames to messages: the same code live, replayed and in a report, so that they agree.
+ *
+ * Each topic has its own clock of frames: the k-th message of a topic at h Hz uses the samples before frame
+ * floor(k * rate / h), whatever the block sizes. A jump of the frame index voids what spans it, is told by
+ * event.gap, and keeps baselines and trends. One instance belongs to one thread; nothing allocates after
+ * creation. */
+#ifndef EMG_DAEMON_ANALYSIS_H
+#define EMG_DAEMON_ANALYSIS_H
+
+#include "daemon/block.h"
+#include "daemon/config.h"
+#include "daemon/montage.h"
+#include "daemon/problem.h"
+#include "daemon/stream.h"
+#include "daemon/wire.h"
+
+#include <stddef.h>
+
+struct emg_analysis;
+
+/* Takes one finished message of n_bytes; it is valid during the call only. Called on the thread that
+ * executes. */
+typedef void emg_analysis_emit(void *context, const struct emg_message *message, size_t n_bytes);
+
+/* Makes the pipelines of all muscles. Errors, with their message: EMG_ERROR_ARGUMENT, EMG_ERROR_MEMORY. On
+ * error *out is NULL. */
+enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_config *config,
+                                   const struct emg_stream_info *stream, const struct emg_montage *montage,
+                                   emg_analysis_emit *emit, void *context, struct emg_problem *problem);
+
+/* Fills what the text form of this stream's messages needs. */
+void emg_analysis_wire(const struct emg_analysis *a, struct emg_wire *wire);
+
+/* Unix time of frame 0; to be set before the first block where the stream does not know it. */
+void emg_analysis_set_start(struct emg_analysis *a, double start_t);
+
+/* Analyses one block and emits what completes in it. The first one is preceded by event.device "running", the
+ * last one is followed by event.device and status "ended". */
+EMG_REALTIME void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block);
+
+/* Emits event.device when the state is new, and a status: for the times when no frames come. */
+EMG_REALTIME void emg_analysis_tell_state(struct emg_analysis *a, enum emg_stream_state state);
+
+/* What the next status messages carry of the ring and the worker; NaN, as at the start, for unknown. */
+EMG_REALTIME void emg_analysis_set_load(struct emg_analysis *a, double ring_peak_percent,
+                                        double load_percent);
+
+/* Largest message that is ever emitted, in bytes. */
+size_t emg_analysis_message_max(const struct emg_analysis *a);
+
+void emg_analysis_destroy(struct emg_analysis *a); /* NULL is a no-op */
+
+#endif

@@ -1,0 +1,244 @@
+/* emgd: wiring, signals, ordered teardown; nothing else. */
+#include "daemon/capture.h"
+#include "daemon/clock.h"
+#include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/devices.h"
+#include "daemon/log.h"
+#include "daemon/montage.h"
+#include "daemon/options.h"
+#include "daemon/publisher.h"
+#include "daemon/version.h"
+#include "daemon/worker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { POLL_MS = 100, MESSAGE_RING_BYTES = 8 << 20 };
+static const double FRAME_RING_S = 2.0;
+
+struct daemon {
+    const struct emg_config *config;
+    int signal_fd, done_fd, shutdown_fd;
+    void *zmq;
+    struct emg_capture *capture;
+    struct emg_montage montage;
+    struct emg_ring *frames, *messages;
+    struct emg_worker *worker;
+    struct emg_publisher *publisher;
+    struct emg_control *control;
+};
+
+/* Signals are blocked in every thread: one handled on a capture thread would end the capture. */
+static int block_signals(void)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+static enum emg_error create_rings(struct daemon *d, struct emg_problem *problem)
+{
+    const struct emg_stream_info *info = &d->capture->info;
+    const size_t bytes = (size_t)(FRAME_RING_S * info->rate_hz) * info->n_channels * sizeof(float);
+    enum emg_error error = emg_ring_create(&d->frames, bytes);
+    if (error == EMG_OK)
+        error = emg_ring_create(&d->messages, MESSAGE_RING_BYTES);
+    return error == EMG_OK ? EMG_OK : emg_problem_set(problem, error, "buffers: %s", emg_strerror(error));
+}
+
+static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem)
+{
+    enum emg_error error = emg_capture_open(&d->capture, d->config, problem);
+    if (error == EMG_OK)
+        error = emg_montage_create(&d->montage, d->config, &d->capture->info, problem);
+    if (error == EMG_OK)
+        error = create_rings(d, problem);
+    if (error != EMG_OK)
+        return error;
+    const struct emg_worker_config worker = {
+        .config = d->config,
+        .montage = &d->montage,
+        .capture = d->capture,
+        .frames = d->frames,
+        .messages = d->messages,
+        .done_fd = d->done_fd,
+    };
+    error = emg_worker_create(&d->worker, &worker, problem);
+    if (error != EMG_OK)
+        return error;
+    const struct emg_publisher_config publisher = {
+        .context = d->zmq,
+        .endpoint = d->config->publish.data,
+        .hwm = d->config->publish.hwm,
+        .messages = d->messages,
+        .worker = d->worker,
+        .lossless = !d->capture->info.realtime && d->config->source.speed != 1,
+    };
+    return emg_publisher_create(&d->publisher, &publisher, problem);
+}
+
+/* Tells the lines that the person at the keyboard wants before anything moves. */
+static void announce(const struct daemon *d, const struct emg_wire *wire)
+{
+    const struct emg_stream_info *info = &d->capture->info;
+    emg_log("%s: %u channels at %g Hz, %zu muscles", info->source, info->n_channels, info->rate_hz,
+            d->montage.n_muscles);
+    if (wire->band_hz[1] < d->config->analysis.band_hz[1])
+        emg_log("analysis.band_hz: upper edge lowered from %g to %g Hz, since the analysis runs at %g Hz",
+                d->config->analysis.band_hz[1], wire->band_hz[1], wire->analysis_rate_hz);
+    emg_log("data %s, control %s", d->config->publish.data, d->config->publish.control);
+}
+
+static bool told_to_stop(const struct daemon *d, int timeout_ms)
+{
+    struct pollfd fds[] = {{.fd = d->signal_fd, .events = POLLIN},
+                           {.fd = d->shutdown_fd, .events = POLLIN},
+                           {.fd = d->done_fd, .events = POLLIN}};
+    return poll(fds, sizeof fds / sizeof fds[0], timeout_ms) > 0;
+}
+
+/* A replay loses nothing by beginning a little later: whoever subscribes in time sees all of it. */
+static bool wait_for_audience(const struct daemon *d)
+{
+    const int64_t limit_ns = emg_clock_monotonic_ns() + (int64_t)(d->config->publish.wait_s * 1e9);
+    while (!d->capture->info.realtime && !emg_publisher_has_audience(d->publisher) &&
+           emg_clock_monotonic_ns() < limit_ns)
+        if (told_to_stop(d, POLL_MS / 10))
+            return false;
+    return true;
+}
+
+static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
+{
+    struct emg_wire wire;
+    emg_worker_wire(d->worker, &wire);
+    announce(d, &wire);
+    enum emg_error error = emg_publisher_start(d->publisher, &wire, problem);
+    if (error != EMG_OK)
+        return error;
+    const struct emg_control_config control = {
+        .context = d->zmq,
+        .endpoint = d->config->publish.control,
+        .config = d->config,
+        .publisher = d->publisher,
+        .shutdown_fd = d->shutdown_fd,
+    };
+    error = emg_control_create(&d->control, &control, problem);
+    if (error != EMG_OK || !wait_for_audience(d))
+        return error;
+    error = emg_worker_start(d->worker, problem);
+    return error == EMG_OK ? emg_capture_start(d->capture, d->frames, problem) : error;
+}
+
+/* Runs until a signal, a shutdown request, the end of the source or its failure. */
+static enum emg_error serve(struct daemon *d, struct emg_problem *problem)
+{
+    do {
+        emg_capture_poll(d->capture);
+        if (emg_capture_state(d->capture) == EMG_STREAM_LOST) {
+            *problem = d->capture->failure;
+            return EMG_ERROR_DEVICE;
+        }
+    } while (!told_to_stop(d, POLL_MS));
+    return EMG_OK;
+}
+
+/* From the source downstream, so that each part still finds the next one at work. */
+static void tear_down(struct daemon *d, bool started)
+{
+    if (started) {
+        struct pollfd done = {.fd = d->done_fd, .events = POLLIN};
+        emg_capture_stop(d->capture);
+        (void)poll(&done, 1, 1000);
+        emg_worker_stop(d->worker);
+        emg_publisher_stop(d->publisher);
+    }
+    emg_control_destroy(d->control);
+    emg_publisher_destroy(d->publisher);
+    emg_worker_destroy(d->worker);
+    emg_capture_close(d->capture);
+    emg_ring_destroy(d->messages);
+    emg_ring_destroy(d->frames);
+}
+
+static int run(const struct emg_config *config)
+{
+    struct emg_problem problem = {.text = ""};
+    struct daemon d = {
+        .config = config,
+        .signal_fd = block_signals(),
+        .done_fd = eventfd(0, EFD_CLOEXEC),
+        .shutdown_fd = eventfd(0, EFD_CLOEXEC),
+        .zmq = zmq_ctx_new(),
+    };
+    enum emg_error error = EMG_OK;
+    if (d.signal_fd < 0 || d.done_fd < 0 || d.shutdown_fd < 0 || d.zmq == NULL)
+        error = emg_problem_set(&problem, EMG_ERROR_IO, "no file descriptors or memory to start with");
+    if (error == EMG_OK)
+        error = create_parts(&d, &problem);
+    bool started = false;
+    if (error == EMG_OK) {
+        started = true;
+        error = start_parts(&d, &problem);
+    }
+    if (error == EMG_OK)
+        error = serve(&d, &problem);
+    tear_down(&d, started);
+    if (d.zmq != NULL)
+        (void)zmq_ctx_term(d.zmq);
+    if (error != EMG_OK)
+        emg_log("%s", problem.text);
+    return error == EMG_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    struct emg_options options;
+    struct emg_problem problem;
+    struct emg_config config;
+    if (emg_options_parse(&options, argc, argv, &problem) != EMG_OK) {
+        emg_log("%s", problem.text);
+        return EXIT_USAGE;
+    }
+    if (options.action == EMG_ACTION_HELP) {
+        emg_options_print_help(stdout);
+        emg_config_print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (options.action == EMG_ACTION_VERSION) {
+        (void)printf("emgd %s\n", EMG_VERSION);
+        return EXIT_DONE;
+    }
+    if (options.action == EMG_ACTION_LIST_DEVICES) {
+        const int signal_fd = block_signals();
+        emg_devices_print(stdout);
+        (void)close(signal_fd);
+        return EXIT_DONE;
+    }
+    if (emg_config_load(&config, options.config_path, options.settings, options.n_settings, &problem) !=
+        EMG_OK) {
+        emg_log("%s", problem.text);
+        return EXIT_USAGE;
+    }
+    if (options.action == EMG_ACTION_PRINT_CONFIG)
+        emg_config_print(&config, stdout);
+    else if (options.action == EMG_ACTION_CHECK_CONFIG)
+        (void)printf("%s: valid\n", config.file[0] != '\0' ? config.file : "configuration");
+    else
+        return run(&config);
+    return EXIT_DONE;
+}

@@ -1,0 +1,20 @@
+#include "daemon/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum emg_error emg_problem_set(struct emg_problem *problem, enum emg_error error, const char *format, ...)
+{
+    if (problem == NULL)
+        return error;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    for (char *c = problem->text; *c != '\0'; c++) {
+        const unsigned char byte = (unsigned char)*c;
+        if (byte < 0x20 || byte == 0x7f)
+            *c = '?';
+    }
+    return error;
+}

@@ -1,0 +1,237 @@
+#include "daemon/publisher.h"
+
+#include "daemon/clock.h"
+#include "daemon/latency.h"
+#include "daemon/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static const int64_t POLL_NS = 500000;
+static const int64_t SETTLE_NS = 200000000;
+static const int64_t PATIENCE_NS = 10000000000;
+
+/* The last text of one topic. */
+struct last_message {
+    char *body;
+    size_t capacity;
+};
+
+struct emg_publisher {
+    struct emg_publisher_config config;
+    struct emg_wire wire;
+    void *socket;
+    pthread_t thread;
+    bool started;
+    _Atomic bool stop;
+    _Atomic int64_t subscribed_ns; /* when the last subscription came; 0: none yet */
+
+    pthread_mutex_t mutex; /* guards last */
+    struct last_message last[EMG_TOPIC_COUNT][EMG_MAX_CHANNELS];
+
+    /* the thread's own */
+    bool lossless;
+    struct emg_latency latency;
+    char topic[EMG_TOPIC_SIZE], body[EMG_BODY_SIZE];
+};
+
+static enum emg_error bind_socket(struct emg_publisher *p, struct emg_problem *problem)
+{
+    const int hwm = (int)p->config.hwm;
+    const int nodrop = p->config.lossless;
+    const int keepalive = 1;
+    const int linger_ms = p->config.lossless ? (int)(PATIENCE_NS / 1000000) : 1000;
+    p->socket = zmq_socket(p->config.context, ZMQ_XPUB);
+    if (p->socket == NULL || zmq_setsockopt(p->socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0 ||
+        zmq_setsockopt(p->socket, ZMQ_XPUB_NODROP, &nodrop, sizeof nodrop) != 0 ||
+        zmq_setsockopt(p->socket, ZMQ_TCP_KEEPALIVE, &keepalive, sizeof keepalive) != 0 ||
+        zmq_setsockopt(p->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) != 0)
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "publish.data: no socket: %s", zmq_strerror(errno));
+    if (zmq_bind(p->socket, p->config.endpoint) != 0)
+        return emg_problem_set(problem, EMG_ERROR_IO, "publish.data: cannot bind %s: %s", p->config.endpoint,
+                               zmq_strerror(errno));
+    return EMG_OK;
+}
+
+enum emg_error emg_publisher_create(struct emg_publisher **out, const struct emg_publisher_config *config,
+                                    struct emg_problem *problem)
+{
+    *out = NULL;
+    struct emg_publisher *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "publisher: %s", emg_strerror(EMG_ERROR_MEMORY));
+    p->config = *config;
+    p->lossless = config->lossless;
+    (void)pthread_mutex_init(&p->mutex, NULL);
+    const enum emg_error error = bind_socket(p, problem);
+    if (error != EMG_OK) {
+        emg_publisher_destroy(p);
+        return error;
+    }
+    *out = p;
+    return EMG_OK;
+}
+
+static void keep_last(struct emg_publisher *p, const struct emg_message *message, size_t length)
+{
+    if (message->n_array > 0)
+        return;
+    struct last_message *last = &p->last[message->topic][message->muscle];
+    (void)pthread_mutex_lock(&p->mutex);
+    if (last->capacity < length + 1) {
+        char *grown = realloc(last->body, length + 1);
+        if (grown != NULL) {
+            last->body = grown;
+            last->capacity = length + 1;
+        }
+    }
+    if (last->capacity > length)
+        memcpy(last->body, p->body, length + 1);
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+/* Sends the first part; in a lossless replay, waits while a subscriber is behind. */
+static bool send_topic(struct emg_publisher *p, size_t length)
+{
+    const int64_t give_up_ns = emg_clock_monotonic_ns() + PATIENCE_NS;
+    while (zmq_send(p->socket, p->topic, length, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        if (errno != EAGAIN || !p->lossless)
+            return false;
+        if (emg_clock_monotonic_ns() > give_up_ns) {
+            const int nodrop = 0;
+            (void)zmq_setsockopt(p->socket, ZMQ_XPUB_NODROP, &nodrop, sizeof nodrop);
+            p->lossless = false;
+            emg_log("a subscriber has read nothing for %d s: from here on it will miss messages",
+                    (int)(PATIENCE_NS / 1000000000));
+        }
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+    }
+    return true;
+}
+
+static void publish(struct emg_publisher *p, const struct emg_message *message)
+{
+    const size_t topic_length = emg_wire_topic(&p->wire, message, p->topic);
+    const size_t body_length = emg_wire_body(&p->wire, message, p->body);
+    keep_last(p, message, body_length);
+    if (!send_topic(p, topic_length))
+        return;
+    const bool has_array = message->topic == EMG_TOPIC_SPECTRUM || message->topic == EMG_TOPIC_WAVEFORM;
+    (void)zmq_send(p->socket, p->body, body_length, has_array ? ZMQ_SNDMORE : 0);
+    if (has_array)
+        (void)zmq_send(p->socket, message->array, message->n_array * sizeof message->array[0], 0);
+    if (message->arrival_ns != 0 && message->topic != EMG_TOPIC_STATUS)
+        emg_latency_add(&p->latency, emg_clock_monotonic_ns() - message->arrival_ns);
+}
+
+static void publish_next(struct emg_publisher *p, const struct emg_message *message)
+{
+    if (message->topic != EMG_TOPIC_STATUS) {
+        publish(p, message);
+        return;
+    }
+    struct emg_message status = *message;
+    status.body.status.messages_dropped = emg_worker_messages_dropped(p->config.worker);
+    emg_latency_take(&p->latency, status.body.status.latency_ms);
+    publish(p, &status);
+}
+
+static void take_subscriptions(struct emg_publisher *p)
+{
+    unsigned char frame[256];
+    int length = 0;
+    while ((length = zmq_recv(p->socket, frame, sizeof frame, ZMQ_DONTWAIT)) >= 0)
+        if (length > 0 && frame[0] == 1)
+            atomic_store_explicit(&p->subscribed_ns, emg_clock_monotonic_ns(), memory_order_relaxed);
+}
+
+static void *run(void *argument)
+{
+    struct emg_publisher *p = argument;
+    for (;;) {
+        /* read before the ring, so that what was put there before the stop is still published */
+        const bool stop = atomic_load_explicit(&p->stop, memory_order_acquire);
+        take_subscriptions(p);
+        size_t n_bytes = 0;
+        const struct emg_message *message = NULL;
+        while ((message = emg_ring_front(p->config.messages, &n_bytes)) != NULL) {
+            publish_next(p, message);
+            emg_ring_release(p->config.messages);
+        }
+        if (stop)
+            return NULL;
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+    }
+}
+
+enum emg_error emg_publisher_start(struct emg_publisher *p, const struct emg_wire *wire,
+                                   struct emg_problem *problem)
+{
+    p->wire = *wire;
+    if (pthread_create(&p->thread, NULL, run, p) != 0)
+        return emg_problem_set(problem, EMG_ERROR_IO, "publisher: no thread could be started");
+    p->started = true;
+    return EMG_OK;
+}
+
+bool emg_publisher_has_audience(const struct emg_publisher *p)
+{
+    const int64_t subscribed_ns = atomic_load_explicit(&p->subscribed_ns, memory_order_relaxed);
+    return subscribed_ns != 0 && emg_clock_monotonic_ns() - subscribed_ns > SETTLE_NS;
+}
+
+void emg_publisher_snapshot(struct emg_publisher *p, struct emg_json *json)
+{
+    emg_json_open_array(json, "messages");
+    (void)pthread_mutex_lock(&p->mutex);
+    for (size_t topic = 0; topic < EMG_TOPIC_COUNT; topic++) {
+        for (size_t muscle = 0; muscle < EMG_MAX_CHANNELS; muscle++) {
+            if (p->last[topic][muscle].body == NULL)
+                continue;
+            const struct emg_message message = {.topic = (enum emg_topic)topic, .muscle = (uint32_t)muscle};
+            char name[EMG_TOPIC_SIZE];
+            (void)emg_wire_topic(&p->wire, &message, name);
+            emg_json_open_object(json, NULL);
+            emg_json_string(json, "topic", name);
+            emg_json_raw(json, "body", p->last[topic][muscle].body);
+            emg_json_close_object(json);
+        }
+    }
+    (void)pthread_mutex_unlock(&p->mutex);
+    emg_json_close_array(json);
+}
+
+void emg_publisher_status(struct emg_publisher *p, struct emg_json *json)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    const char *body = p->last[EMG_TOPIC_STATUS][0].body;
+    emg_json_raw(json, "status", body != NULL ? body : "null");
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+void emg_publisher_stop(struct emg_publisher *p)
+{
+    if (!p->started)
+        return;
+    atomic_store_explicit(&p->stop, true, memory_order_release);
+    (void)pthread_join(p->thread, NULL);
+    p->started = false;
+}
+
+void emg_publisher_destroy(struct emg_publisher *p)
+{
+    if (p == NULL)
+        return;
+    emg_publisher_stop(p);
+    if (p->socket != NULL)
+        (void)zmq_close(p->socket);
+    for (size_t topic = 0; topic < EMG_TOPIC_COUNT; topic++)
+        for (size_t muscle = 0; muscle < EMG_MAX_CHANNELS; muscle++)
+            free(p->last[topic][muscle].body);
+    (void)pthread_mutex_destroy(&p->mutex);
+    free(p);
+}

@@ -1,0 +1,148 @@
+#include "daemon/ring.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE = 64, ALIGNMENT = 16, SMALLEST = 4096, LARGEST = 1 << 30 };
+
+/* Stands before every record. A record that would cross the end of the memory is preceded by a skip mark that
+ * fills the rest, so that records stay contiguous. */
+struct record_header {
+    uint32_t step;    /* bytes from this header to the next one, a multiple of ALIGNMENT */
+    uint32_t n_bytes; /* of the record; SKIP: no record, go on at the start of the memory */
+    uint64_t unused;
+};
+
+static const uint32_t SKIP = UINT32_MAX;
+
+/* Positions count bytes since creation and never wrap in practice (2^64); their low bits index the memory. */
+struct emg_ring {
+    /* constant after creation */
+    unsigned char *memory;
+    uint64_t capacity;
+
+    /* the producer's line */
+    _Alignas(LINE) _Atomic uint64_t written;
+    uint64_t read_seen;
+    uint64_t reserved_at;
+    uint32_t reserved_step;
+
+    /* the consumer's line */
+    _Alignas(LINE) _Atomic uint64_t read;
+    uint64_t written_seen;
+    uint64_t peak;
+};
+
+_Static_assert(sizeof(struct record_header) == ALIGNMENT, "records must stay aligned behind their header");
+
+enum emg_error emg_ring_create(struct emg_ring **out, size_t capacity)
+{
+    *out = NULL;
+    if (capacity == 0 || capacity > LARGEST)
+        return EMG_ERROR_ARGUMENT;
+    size_t rounded = SMALLEST;
+    while (rounded < capacity)
+        rounded *= 2;
+    struct emg_ring *ring = aligned_alloc(LINE, sizeof *ring);
+    if (ring == NULL)
+        return EMG_ERROR_MEMORY;
+    memset(ring, 0, sizeof *ring);
+    ring->memory = aligned_alloc(LINE, rounded);
+    if (ring->memory == NULL) {
+        free(ring);
+        return EMG_ERROR_MEMORY;
+    }
+    memset(ring->memory, 0, rounded);
+    ring->capacity = rounded;
+    atomic_init(&ring->written, 0);
+    atomic_init(&ring->read, 0);
+    *out = ring;
+    return EMG_OK;
+}
+
+static struct record_header *header_at(const struct emg_ring *ring, uint64_t position)
+{
+    return (struct record_header *)(void *)(ring->memory + (position & (ring->capacity - 1)));
+}
+
+static bool has_room(struct emg_ring *ring, uint64_t end)
+{
+    if (end - ring->read_seen <= ring->capacity)
+        return true;
+    ring->read_seen = atomic_load_explicit(&ring->read, memory_order_acquire);
+    return end - ring->read_seen <= ring->capacity;
+}
+
+void *emg_ring_reserve(struct emg_ring *ring, size_t n_bytes)
+{
+    if (n_bytes > ring->capacity / 4)
+        return NULL;
+    const uint64_t step =
+        (sizeof(struct record_header) + n_bytes + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+    const uint64_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
+    const uint64_t to_end = ring->capacity - (written & (ring->capacity - 1));
+    const uint64_t start = step <= to_end ? written : written + to_end;
+    if (!has_room(ring, start + step))
+        return NULL;
+    if (start != written)
+        *header_at(ring, written) = (struct record_header){.step = (uint32_t)to_end, .n_bytes = SKIP};
+    struct record_header *header = header_at(ring, start);
+    *header = (struct record_header){.step = (uint32_t)step, .n_bytes = (uint32_t)n_bytes};
+    ring->reserved_at = start;
+    ring->reserved_step = (uint32_t)step;
+    return header + 1;
+}
+
+void emg_ring_commit(struct emg_ring *ring)
+{
+    assert(ring->reserved_step > 0);
+    const uint64_t end = ring->reserved_at + ring->reserved_step;
+    ring->reserved_step = 0;
+    atomic_store_explicit(&ring->written, end, memory_order_release);
+}
+
+const void *emg_ring_front(struct emg_ring *ring, size_t *n_bytes)
+{
+    uint64_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
+    if (ring->written_seen == read) {
+        ring->written_seen = atomic_load_explicit(&ring->written, memory_order_acquire);
+        if (ring->written_seen - read > ring->peak)
+            ring->peak = ring->written_seen - read;
+        if (ring->written_seen == read)
+            return NULL;
+    }
+    const struct record_header *header = header_at(ring, read);
+    if (header->n_bytes == SKIP) {
+        read += header->step;
+        atomic_store_explicit(&ring->read, read, memory_order_release);
+        header = header_at(ring, read);
+    }
+    *n_bytes = header->n_bytes;
+    return header + 1;
+}
+
+void emg_ring_release(struct emg_ring *ring)
+{
+    const uint64_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
+    assert(ring->written_seen != read);
+    atomic_store_explicit(&ring->read, read + header_at(ring, read)->step, memory_order_release);
+}
+
+double emg_ring_take_peak_percent(struct emg_ring *ring)
+{
+    const double percent = 100.0 * (double)ring->peak / (double)ring->capacity;
+    ring->peak = 0;
+    return percent;
+}
+
+void emg_ring_destroy(struct emg_ring *ring)
+{
+    if (ring == NULL)
+        return;
+    free(ring->memory);
+    free(ring);
+}

@@ -1,0 +1,179 @@
+#include "daemon/soundio_read.h"
+
+#include "daemon/clock.h"
+#include "daemon/stream.h"
+
+#include <string.h>
+
+enum { BLOCK_FRAMES = 1024 };
+
+void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio_format format,
+                             double full_scale_uv, _Atomic int *state)
+{
+    /* S24 is shifted up to 32 bits when it is read. */
+    static const double full_scales[EMG_SOUNDIO_FORMATS] = {
+        [EMG_SOUNDIO_S32] = 2147483648.0,
+        [EMG_SOUNDIO_FLOAT] = 1.0,
+        [EMG_SOUNDIO_S24] = 2147483648.0,
+        [EMG_SOUNDIO_S16] = 32768.0,
+    };
+    memset(reader, 0, sizeof *reader);
+    reader->format = format;
+    reader->scale_uv = full_scale_uv / full_scales[format];
+    reader->state = state;
+}
+
+void emg_soundio_reader_attach(struct emg_soundio_reader *reader, struct emg_ring *ring, unsigned n_channels)
+{
+    emg_block_writer_init(&reader->writer, ring, n_channels);
+}
+
+static inline double load(enum emg_soundio_format format, const char *sample)
+{
+    int32_t word = 0;
+    int16_t half = 0;
+    float number = 0;
+    switch (format) {
+    case EMG_SOUNDIO_S32:
+        memcpy(&word, sample, sizeof word);
+        return word;
+    case EMG_SOUNDIO_S24:
+        /* The fourth byte need not be the sign. */
+        memcpy(&word, sample, sizeof word);
+        return (int32_t)((uint32_t)word << 8);
+    case EMG_SOUNDIO_S16:
+        memcpy(&half, sample, sizeof half);
+        return half;
+    case EMG_SOUNDIO_FLOAT:
+    case EMG_SOUNDIO_FORMATS:
+        break;
+    }
+    memcpy(&number, sample, sizeof number);
+    return (double)number;
+}
+
+/* Frames `first` and following of the areas, one area for each channel, into samples [n_frames][channels]. */
+EMG_REALTIME static void convert(const struct emg_soundio_reader *reader,
+                                 const struct SoundIoChannelArea *areas, int first, int n_frames,
+                                 float *samples)
+{
+    const unsigned n_channels = reader->writer.n_channels;
+    for (unsigned channel = 0; channel < n_channels; channel++) {
+        const char *sample = areas[channel].ptr + (ptrdiff_t)areas[channel].step * first;
+        for (size_t i = 0; i < (size_t)n_frames; i++) {
+            samples[i * n_channels + channel] = (float)(load(reader->format, sample) * reader->scale_uv);
+            sample += areas[channel].step;
+        }
+    }
+}
+
+/* Writes blocks; the last one, whose length is returned, is left open for the caller to publish or discard.
+ */
+EMG_REALTIME static int write_blocks(struct emg_soundio_reader *reader,
+                                     const struct SoundIoChannelArea *areas, int n_frames, int64_t host_ns)
+{
+    int open = 0;
+    for (int first = 0; first < n_frames; first += BLOCK_FRAMES) {
+        if (open > 0)
+            emg_block_end(&reader->writer, host_ns);
+        const int n = n_frames - first < BLOCK_FRAMES ? n_frames - first : BLOCK_FRAMES;
+        float *samples = emg_block_begin(&reader->writer, (uint32_t)n);
+        if (samples != NULL)
+            convert(reader, areas, first, n, samples);
+        else
+            emg_block_skip(&reader->writer, (uint64_t)n, EMG_GAP_RING_FULL);
+        open = samples != NULL ? n : 0;
+    }
+    return open;
+}
+
+/* Reads once; returns the frames dealt with, 0 when nothing more is to be had now. */
+EMG_REALTIME static int read_once(struct emg_soundio_reader *reader, struct SoundIoInStream *stream,
+                                  int asked, int64_t host_ns)
+{
+    struct emg_block_writer *writer = &reader->writer;
+    struct SoundIoChannelArea *areas = NULL;
+    int got = asked;
+    const bool lost_before = atomic_exchange(&reader->overflowed, false);
+    int error = soundio_instream_begin_read(stream, &areas, &got);
+    if (error != SoundIoErrorNone) {
+        emg_block_skip(writer, (uint64_t)asked, EMG_GAP_OVERFLOW);
+        emg_soundio_error(stream, error);
+        return 0;
+    }
+    if (got <= 0)
+        return 0;
+    /* ALSA has restarted the device inside begin_read: the areas are stale or point nowhere, and there is
+     * nothing left that end_read could take. */
+    if (atomic_exchange(&reader->overflowed, false)) {
+        emg_block_skip(writer, (uint64_t)got, EMG_GAP_OVERFLOW);
+        return 0;
+    }
+    int open = 0;
+    if (areas == NULL)
+        emg_block_skip(writer, (uint64_t)got, EMG_GAP_HOLE);
+    else if (lost_before)
+        /* The backend does not tell how much was lost; these frames stand for it. */
+        emg_block_skip(writer, (uint64_t)got, EMG_GAP_OVERFLOW);
+    else
+        open = write_blocks(reader, areas, got, host_ns);
+
+    error = soundio_instream_end_read(stream);
+    if (error != SoundIoErrorNone)
+        emg_soundio_error(stream, error);
+    if (open == 0)
+        return got;
+    /* Overrun while they were copied: the device may have written over them. */
+    if (error != SoundIoErrorNone || atomic_exchange(&reader->overflowed, false))
+        emg_block_skip(writer, (uint64_t)open, EMG_GAP_OVERFLOW);
+    else
+        emg_block_end(writer, host_ns);
+    int waiting = EMG_STREAM_WAITING;
+    (void)atomic_compare_exchange_strong(reader->state, &waiting, EMG_STREAM_RUNNING);
+    return got;
+}
+
+/* What nobody wants must be taken all the same: ALSA's capture thread would call again at once, without end. */
+EMG_REALTIME static int discard_once(struct SoundIoInStream *stream, int asked)
+{
+    struct SoundIoChannelArea *areas = NULL;
+    int got = asked;
+    if (soundio_instream_begin_read(stream, &areas, &got) != SoundIoErrorNone || got <= 0)
+        return 0;
+    return soundio_instream_end_read(stream) == SoundIoErrorNone ? got : 0;
+}
+
+EMG_REALTIME void emg_soundio_read(struct SoundIoInStream *stream, int least_frames, int most_frames)
+{
+    struct emg_soundio_reader *reader = stream->userdata;
+    atomic_store(&reader->busy, true);
+    const bool closed = atomic_load(&reader->closed);
+    const int64_t host_ns = emg_clock_monotonic_ns();
+    int left = most_frames;
+    while (left > 0) {
+        /* JACK, which names a least, gives all of its period at once or nothing. */
+        const int asked = least_frames > 0 || left < BLOCK_FRAMES ? left : BLOCK_FRAMES;
+        const int taken = closed ? discard_once(stream, asked) : read_once(reader, stream, asked, host_ns);
+        left = taken > 0 ? left - taken : 0;
+    }
+    atomic_store(&reader->busy, false);
+}
+
+EMG_REALTIME void emg_soundio_overflow(struct SoundIoInStream *stream)
+{
+    struct emg_soundio_reader *reader = stream->userdata;
+    atomic_store(&reader->overflowed, true);
+}
+
+EMG_REALTIME void emg_soundio_error(struct SoundIoInStream *stream, int error)
+{
+    struct emg_soundio_reader *reader = stream->userdata;
+    atomic_store(&reader->error, error);
+}
+
+void emg_soundio_reader_close(struct emg_soundio_reader *reader)
+{
+    atomic_store(&reader->closed, true);
+    while (atomic_load(&reader->busy))
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + 100000);
+}

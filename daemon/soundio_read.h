@@ -1,0 +1,46 @@
+/* Takes frames out of a libsoundio input stream and puts them on the ring as blocks of microvolts.
+ *
+ * emg_soundio_read and emg_soundio_overflow are called by libsoundio on its capture thread (JACK reports an
+ * overflow from another one); all else is for the main thread. Only the capture thread touches the writer
+ * until the reader is closed, after that only the main thread. */
+#ifndef EMG_DAEMON_SOUNDIO_READ_H
+#define EMG_DAEMON_SOUNDIO_READ_H
+
+#include "daemon/block.h"
+#include "daemon/soundio_device.h"
+#include "dsp/realtime.h"
+
+#include <soundio/soundio.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* The userdata of the input stream. */
+struct emg_soundio_reader {
+    struct emg_block_writer writer;
+    enum emg_soundio_format format;
+    double scale_uv;         /* microvolts of one step of the format */
+    _Atomic int *state;      /* enum emg_stream_state; becomes RUNNING with the first block */
+    _Atomic int error;       /* enum SoundIoError: the stream has broken down; 0: it has not */
+    _Atomic bool overflowed; /* frames were lost since the last read */
+    _Atomic bool closed, busy;
+};
+
+/* full_scale_uv: microvolts of a full-scale sample. */
+void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio_format format,
+                             double full_scale_uv, _Atomic int *state);
+
+/* The ring may not be known before the stream starts. */
+void emg_soundio_reader_attach(struct emg_soundio_reader *reader, struct emg_ring *ring, unsigned n_channels);
+
+/* Read callback. Every frame that the backend tells of is delivered, or counted as lost with its cause. */
+EMG_REALTIME void emg_soundio_read(struct SoundIoInStream *stream, int least_frames, int most_frames);
+
+/* Overflow and error callbacks. */
+EMG_REALTIME void emg_soundio_overflow(struct SoundIoInStream *stream);
+EMG_REALTIME void emg_soundio_error(struct SoundIoInStream *stream, int error);
+
+/* After this returns the callback touches neither writer nor ring nor state any more, however long libsoundio
+ * goes on calling it. Idempotent. */
+void emg_soundio_reader_close(struct emg_soundio_reader *reader);
+
+#endif

@@ -1,0 +1,93 @@
+/* Results and events as messages: the only place that knows a topic or a field of the stream.
+ *
+ * struct emg_message is what the worker hands to the publisher; its text form is made on the publisher's
+ * thread (or by a client that replays). Pure; any thread. */
+#ifndef EMG_DAEMON_WIRE_H
+#define EMG_DAEMON_WIRE_H
+
+#include "daemon/block.h"
+#include "daemon/config.h"
+#include "daemon/stream.h"
+#include "dsp/muscle.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    EMG_PROTOCOL_VERSION = 1,
+    EMG_TOPIC_SIZE = EMG_NAME_SIZE + 32,
+    EMG_BODY_SIZE = 16384, /* status with 64 muscle names and a long source */
+};
+
+enum emg_topic {
+    EMG_TOPIC_STATUS,
+    EMG_TOPIC_ACTIVATION,
+    EMG_TOPIC_FATIGUE,
+    EMG_TOPIC_SPECTRUM,
+    EMG_TOPIC_WAVEFORM,
+    EMG_TOPIC_EVENT_GAP,
+    EMG_TOPIC_EVENT_DEVICE,
+    EMG_TOPIC_COUNT,
+};
+
+struct emg_status {
+    enum emg_stream_state state;
+    uint64_t frames, gaps, frames_lost; /* delivered; jumps; frames in them */
+    double ring_peak_percent;           /* NaN: no ring that could overflow */
+    double load_percent;                /* NaN: not in real time */
+    /* filled by the publisher: */
+    uint64_t messages_dropped;
+    double latency_ms[3]; /* p50, p99, max; NaN: unknown */
+};
+
+struct emg_gap_event {
+    uint64_t first_frame, frames_lost;
+    enum emg_gap_cause cause;
+};
+
+struct emg_message {
+    enum emg_topic topic;
+    uint32_t muscle; /* index; topics of one muscle only */
+    uint64_t seq, frame;
+    double t;           /* Unix time of `frame`; NaN: no frame yet */
+    int64_t arrival_ns; /* CLOCK_MONOTONIC of the block that completed it; 0: none */
+    union {
+        struct emg_status status;
+        struct emg_muscle_activation activation;
+        struct emg_muscle_fatigue fatigue;
+        struct {
+            double f0_hz, df_hz;
+        } spectrum;
+        struct {
+            uint64_t first_frame;
+        } waveform;
+        struct emg_gap_event gap;
+        enum emg_stream_state device;
+    } body;
+    uint32_t n_array;
+    float array[]; /* [n_array] */
+};
+
+/* What the text needs beside the message; constant for a stream. */
+struct emg_wire {
+    char source[EMG_PATH_SIZE];
+    double rate_hz, analysis_rate_hz;
+    double band_hz[2];
+    unsigned n_channels;
+    size_t n_muscles;
+    char muscles[EMG_MAX_CHANNELS][EMG_NAME_SIZE];
+};
+
+/* Topic of a message, ASCII, into topic [EMG_TOPIC_SIZE]; returns its length. */
+size_t emg_wire_topic(const struct emg_wire *wire, const struct emg_message *message, char *topic);
+
+/* Body of a message, one JSON object without a newline, into body [EMG_BODY_SIZE]; returns its length. */
+size_t emg_wire_body(const struct emg_wire *wire, const struct emg_message *message, char *body);
+
+/* The line that stands for a message in a text stream: {"topic": ..., ...body}, no newline, into line
+ * [EMG_TOPIC_SIZE + EMG_BODY_SIZE]; body is a JSON object. Returns its length, 0 when body is not an object
+ * or too long. */
+size_t emg_wire_line(const char *topic, const char *body, char *line);
+
+#endif

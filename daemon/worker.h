@@ -1,0 +1,48 @@
+/* The worker thread: takes blocks off the ring, runs the analysis, and puts its messages on the ring to the
+ * publisher.
+ *
+ * It polls every half millisecond, so that the capture callback need not wake it, and allocates nothing after
+ * start. Functions are for the main thread, but for emg_worker_messages_dropped. */
+#ifndef EMG_DAEMON_WORKER_H
+#define EMG_DAEMON_WORKER_H
+
+#include "daemon/analysis.h"
+#include "daemon/capture.h"
+#include "daemon/problem.h"
+#include "daemon/ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct emg_worker;
+
+struct emg_worker_config {
+    const struct emg_config *config;
+    const struct emg_montage *montage;
+    const struct emg_capture *capture;
+    struct emg_ring *frames;   /* from the capture */
+    struct emg_ring *messages; /* to the publisher; records are struct emg_message */
+    int done_fd;               /* an eventfd that is told when the last block has been analysed */
+};
+
+/* Makes the analysis. The message "waiting" is emitted at start. Errors: those of emg_analysis_create. On
+ * error *out is NULL. */
+enum emg_error emg_worker_create(struct emg_worker **out, const struct emg_worker_config *config,
+                                 struct emg_problem *problem);
+
+/* What the text form of the messages needs. */
+void emg_worker_wire(const struct emg_worker *w, struct emg_wire *wire);
+
+/* Starts the thread. Errors: EMG_ERROR_IO. */
+enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *problem);
+
+/* Messages given up because the publisher did not keep up. Any thread. */
+uint64_t emg_worker_messages_dropped(const struct emg_worker *w);
+
+/* Ends the thread: at once, with what is on the ring left there. After the last block it has ended by itself.
+ */
+void emg_worker_stop(struct emg_worker *w);
+
+void emg_worker_destroy(struct emg_worker *w); /* stops first; NULL is a no-op */
+
+#endif

@@ -1,0 +1,45 @@
+/* One muscle's spectral course over a recording: the baseline and the trends of MDF and amplitude.
+ *
+ * Takes the corrected PSD of each slice of active signal in the order of time. The baseline is the first
+ * minute of valid signal, active or not, and longer until it holds 2 s of active signal. The trends are
+ * fitted to points that share no signal: each pools 2 s. One instance serves one muscle, one thread. */
+#ifndef EMG_DSP_COURSE_H
+#define EMG_DSP_COURSE_H
+
+#include "dsp/error.h"
+#include "dsp/realtime.h"
+#include "dsp/trend.h"
+
+#include <stddef.h>
+
+struct emg_course;
+
+struct emg_course_config {
+    size_t n_bins; /* of each PSD */
+    double df_hz;
+    double low_hz, high_hz; /* the band, inside the PSD */
+};
+
+struct emg_course_state {
+    double baseline_mdf_hz;   /* NaN until the baseline is complete */
+    double baseline_ln_insm5; /* NaN until then */
+    struct emg_trend_fit mdf; /* Hz */
+    struct emg_trend_fit rms; /* uV */
+};
+
+/* Errors: EMG_ERROR_ARGUMENT, EMG_ERROR_MEMORY. On error *out is NULL. */
+enum emg_error emg_course_create(struct emg_course **out, const struct emg_course_config *config);
+
+/* Adds a slice: psd [n_bins] in uV^2/Hz, its length and the time of its end in seconds since the stream
+ * began. */
+EMG_REALTIME void emg_course_execute(struct emg_course *q, const float *psd, double seconds, double t_s);
+
+/* Tells how much valid signal, active or not, there has been: seconds since the stream began without gaps. */
+EMG_REALTIME void emg_course_advance(struct emg_course *q, double valid_s);
+
+EMG_REALTIME struct emg_course_state emg_course_state(const struct emg_course *q);
+
+void emg_course_reset(struct emg_course *q);
+void emg_course_destroy(struct emg_course *q); /* NULL is a no-op */
+
+#endif

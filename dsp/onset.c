@@ -1,0 +1,352 @@
+#include "dsp/onset.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double STEP_S = 0.01;
+
+/* In steps. */
+enum {
+    WINDOW = 5,          /* of the RMS level */
+    HISTORY = 3000,      /* of the levels that the noise is taken from */
+    HISTORY_KNOWN = 100, /* levels needed before anything is decided */
+    ONSET_HOLD = 3,      /* the level stays above for this long after it first was */
+    OFFSET_HOLD = 5,     /* the level stays below for this long after it first was */
+    SEARCH = WINDOW + 1, /* the change lies within this before the level crosses its threshold */
+    SHORTEST = 3,        /* contraction */
+    /* The decision on the earliest onset of a contraction that proves too short must come before its output.
+     */
+    DELAY = OFFSET_HOLD + SEARCH + SHORTEST,
+};
+
+/* Histogram of the levels in dB re 1 uV. */
+static const double BIN_DB = 0.25;
+static const double LOWEST_DB = -60.0;
+enum { BINS = 720 };
+
+static const double NOISE_QUANTILE = 0.1;
+static const double NOISE_LIMIT = 2.0;      /* x that quantile: levels up to here are noise */
+static const double BEGIN = 2.0, END = 1.5; /* x noise */
+
+static const double CONTRAST = 3.0;        /* of the 90 % to the 10 % quantile */
+static const double CONTRACTION_UV = 10.0; /* median level above which a stretch without contrast is active */
+static const double RESUME = 1.0 / 2.0, CEASE = 1.0 / 3.0; /* x its 10 % quantile */
+
+/* Levels at which a contraction begins and ends, and the level that rest is expected to have. */
+struct thresholds {
+    double begin_uv, end_uv, rest_uv;
+};
+
+struct emg_onset {
+    enum emg_onset_mode mode;
+    size_t step_samples, delay_samples;
+
+    float *square;    /* [delay_samples] the newest samples squared, a ring */
+    uint32_t *number; /* [delay_samples] what is decided about them so far */
+    size_t at;        /* of the oldest in both rings, and next to be replaced */
+
+    size_t in_step; /* samples in the present step */
+    double step_energy;
+    double energy[WINDOW]; /* of the newest complete steps, a ring */
+    size_t steps;          /* complete since the beginning or an interruption */
+
+    uint16_t history[HISTORY]; /* bins of the newest levels, a ring */
+    size_t history_at, history_count;
+    uint16_t histogram[BINS];
+    double bin_uv2[BINS]; /* power at the centre of a bin */
+    struct thresholds thresholds;
+    double noise_uv;
+
+    bool active;
+    unsigned run;       /* steps that the level has been beyond the threshold that would change the state */
+    double peak_uv;     /* highest level of this contraction */
+    size_t since_onset; /* samples from the onset, as dated, to the newest */
+    size_t since_edge;  /* samples from the last edge, as dated, to the newest; at most delay_samples */
+    uint32_t newest;    /* number of the newest contraction */
+    uint32_t last_written; /* the highest number that has left the delay */
+};
+
+enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_config *config)
+{
+    *out = NULL;
+    if (!(config->rate_hz >= 500.0 && config->rate_hz <= 1e6) ||
+        (config->mode != EMG_ONSET_AUTO && config->mode != EMG_ONSET_STATIC &&
+         config->mode != EMG_ONSET_GATED))
+        return EMG_ERROR_ARGUMENT;
+    struct emg_onset *q = calloc(1, sizeof *q);
+    if (!q)
+        return EMG_ERROR_MEMORY;
+
+    q->mode = config->mode;
+    q->step_samples = (size_t)lround(STEP_S * config->rate_hz);
+    q->delay_samples = DELAY * q->step_samples;
+    q->square = calloc(q->delay_samples, sizeof *q->square);
+    q->number = calloc(q->delay_samples, sizeof *q->number);
+    if (!q->square || !q->number) {
+        emg_onset_destroy(q);
+        return EMG_ERROR_MEMORY;
+    }
+    for (size_t i = 0; i < BINS; i++)
+        q->bin_uv2[i] = pow(10.0, (LOWEST_DB + ((double)i + 0.5) * BIN_DB) / 10.0);
+    emg_onset_reset(q);
+    *out = q;
+    return EMG_OK;
+}
+
+size_t emg_onset_delay(const struct emg_onset *q)
+{
+    return q->mode == EMG_ONSET_STATIC ? 0 : q->delay_samples;
+}
+
+static size_t bin_of(double level_uv)
+{
+    const double bin = (20.0 * log10(fmax(level_uv, 1e-30)) - LOWEST_DB) / BIN_DB;
+
+    return (size_t)fmin(fmax(bin, 0.0), BINS - 1.0);
+}
+
+static void remember(struct emg_onset *q, double level_uv)
+{
+    const size_t bin = bin_of(level_uv);
+
+    if (q->history_count == HISTORY)
+        q->histogram[q->history[q->history_at]]--;
+    else
+        q->history_count++;
+    q->history[q->history_at] = (uint16_t)bin;
+    q->history_at = (q->history_at + 1) % HISTORY;
+    q->histogram[bin]++;
+}
+
+/* Linear in dB inside the bin. */
+static double quantile_uv(const struct emg_onset *q, double share)
+{
+    const double wanted = share * (double)q->history_count;
+    double below = 0.0;
+    size_t bin = 0;
+
+    while (bin < BINS - 1 && below + q->histogram[bin] < wanted)
+        below += q->histogram[bin++];
+    const double inside = (wanted - below) / q->histogram[bin];
+    return pow(10.0, (LOWEST_DB + ((double)bin + inside) * BIN_DB) / 20.0);
+}
+
+/* RMS of all levels that belong to the noise: unlike the quantile it has next to no bias. */
+static double noise_uv(const struct emg_onset *q, double quantile)
+{
+    const size_t last = bin_of(NOISE_LIMIT * quantile);
+    double power = 0.0, count = 0.0;
+
+    for (size_t bin = 0; bin <= last; bin++) {
+        power += q->histogram[bin] * q->bin_uv2[bin];
+        count += q->histogram[bin];
+    }
+    return sqrt(power / count);
+}
+
+static void update_thresholds(struct emg_onset *q)
+{
+    const double low_uv = quantile_uv(q, NOISE_QUANTILE);
+
+    if (q->mode == EMG_ONSET_AUTO && quantile_uv(q, 1.0 - NOISE_QUANTILE) < CONTRAST * low_uv &&
+        quantile_uv(q, 0.5) > CONTRACTION_UV) {
+        q->thresholds = (struct thresholds){RESUME * low_uv, CEASE * low_uv, CEASE * low_uv};
+        q->noise_uv = NAN;
+        return;
+    }
+    q->noise_uv = noise_uv(q, low_uv);
+    q->thresholds = (struct thresholds){BEGIN * q->noise_uv, END * q->noise_uv, q->noise_uv};
+}
+
+/* Twice the log-likelihood ratio, active to rest, of the sample that lies `back` samples before the newest (1
+ * is the newest itself), as a Gaussian of either variance. Its sum is largest where the change is most likely
+ * (Staude & Wolf 1999, Med Eng Phys 21:449). */
+static double evidence(const struct emg_onset *q, size_t back)
+{
+    const double rest = q->thresholds.rest_uv * q->thresholds.rest_uv;
+    const double active = fmax(q->peak_uv * q->peak_uv, 1.01 * rest);
+    const double square = q->square[(q->at + q->delay_samples - back) % q->delay_samples];
+
+    return square * (1.0 / rest - 1.0 / active) - log(active / rest);
+}
+
+/* Both return how many of the newest samples lie after the change. */
+static size_t date_onset(const struct emg_onset *q)
+{
+    const size_t nearest = ONSET_HOLD * q->step_samples;
+    size_t farthest = nearest + SEARCH * q->step_samples;
+    size_t best = nearest;
+    double sum = 0.0, highest = 0.0;
+
+    if (farthest > q->since_edge)
+        farthest = q->since_edge;
+    for (size_t back = nearest + 1; back <= farthest; back++) {
+        sum += evidence(q, back);
+        if (sum > highest) {
+            highest = sum;
+            best = back;
+        }
+    }
+    return best;
+}
+
+static size_t date_offset(const struct emg_onset *q)
+{
+    const size_t nearest = OFFSET_HOLD * q->step_samples;
+    size_t farthest = nearest + SEARCH * q->step_samples;
+    double sum = 0.0, highest = 0.0;
+
+    if (farthest > q->since_onset)
+        farthest = q->since_onset;
+    size_t best = farthest;
+    for (size_t back = farthest; back > nearest; back--) {
+        sum += evidence(q, back);
+        if (sum > highest) {
+            highest = sum;
+            best = back - 1;
+        }
+    }
+    return best;
+}
+
+static void mark(struct emg_onset *q, size_t newest, uint32_t number)
+{
+    for (size_t back = 1; back <= newest && back <= q->delay_samples; back++)
+        q->number[(q->at + q->delay_samples - back) % q->delay_samples] = number;
+}
+
+static void begin_contraction(struct emg_onset *q)
+{
+    q->active = true;
+    q->since_onset = date_onset(q);
+    q->since_edge = q->since_onset;
+    mark(q, q->since_onset, ++q->newest);
+}
+
+static void end_contraction(struct emg_onset *q)
+{
+    const size_t after = date_offset(q);
+
+    q->active = false;
+    if (q->since_onset - after < SHORTEST * q->step_samples) {
+        mark(q, q->since_onset, 0);
+        q->newest--;
+    } else {
+        mark(q, after, 0);
+    }
+    q->since_edge = after;
+}
+
+static void decide(struct emg_onset *q, double level_uv)
+{
+    const bool beyond = q->active ? level_uv < q->thresholds.end_uv : level_uv > q->thresholds.begin_uv;
+
+    q->run = beyond ? q->run + 1 : 0;
+    if (!q->active && q->run == 0)
+        q->peak_uv = 0.0;
+    q->peak_uv = fmax(q->peak_uv, level_uv);
+    if (q->run <= (q->active ? OFFSET_HOLD : ONSET_HOLD))
+        return;
+    q->run = 0;
+    if (q->active)
+        end_contraction(q);
+    else
+        begin_contraction(q);
+}
+
+static void complete_step(struct emg_onset *q)
+{
+    q->energy[q->steps++ % WINDOW] = q->step_energy;
+    q->step_energy = 0.0;
+    q->in_step = 0;
+    if (q->steps < WINDOW)
+        return;
+
+    double sum = 0.0;
+    for (size_t i = 0; i < WINDOW; i++)
+        sum += q->energy[i];
+    const double level_uv = sqrt(sum / (double)(WINDOW * q->step_samples));
+    remember(q, level_uv);
+    if (q->history_count < HISTORY_KNOWN)
+        return;
+    update_thresholds(q);
+    decide(q, level_uv);
+}
+
+static void execute_static(struct emg_onset *q, uint32_t *burst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        q->newest = q->active ? q->newest : q->newest + 1;
+        q->active = true;
+        burst[i] = q->newest;
+        q->last_written = q->newest;
+    }
+}
+
+void emg_onset_execute(struct emg_onset *q, const float *x, uint32_t *burst, size_t n)
+{
+    if (q->mode == EMG_ONSET_STATIC) {
+        execute_static(q, burst, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const float square = isfinite(x[i]) ? x[i] * x[i] : 0.0F;
+
+        burst[i] = q->number[q->at];
+        if (burst[i] > 0)
+            q->last_written = burst[i];
+        q->square[q->at] = square;
+        q->number[q->at] = q->active ? q->newest : 0;
+        q->at = (q->at + 1) % q->delay_samples;
+        q->since_onset++;
+        q->since_edge = q->since_edge < q->delay_samples ? q->since_edge + 1 : q->since_edge;
+
+        q->step_energy += square;
+        if (++q->in_step == q->step_samples)
+            complete_step(q);
+    }
+}
+
+double emg_onset_noise_uv(const struct emg_onset *q)
+{
+    return q->noise_uv;
+}
+
+void emg_onset_interrupt(struct emg_onset *q)
+{
+    memset(q->square, 0, q->delay_samples * sizeof *q->square);
+    memset(q->number, 0, q->delay_samples * sizeof *q->number);
+    q->at = 0;
+    q->in_step = 0;
+    q->step_energy = 0.0;
+    q->steps = 0;
+    q->active = false;
+    q->run = 0;
+    q->peak_uv = 0.0;
+    q->since_onset = 0;
+    q->since_edge = 0;
+    q->newest = q->last_written;
+}
+
+void emg_onset_reset(struct emg_onset *q)
+{
+    q->last_written = 0;
+    emg_onset_interrupt(q);
+    memset(q->history, 0, sizeof q->history);
+    memset(q->histogram, 0, sizeof q->histogram);
+    q->history_at = 0;
+    q->history_count = 0;
+    q->thresholds = (struct thresholds){0.0, 0.0, 0.0};
+    q->noise_uv = NAN;
+}
+
+void emg_onset_destroy(struct emg_onset *q)
+{
+    if (!q)
+        return;
+    free(q->square);
+    free(q->number);
+    free(q);
+}

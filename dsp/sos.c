@@ -1,0 +1,147 @@
+#include "dsp/sos.h"
+
+#include <complex.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum {
+    ORDER_MAX = 8,
+    SECTIONS_MAX = 2 * (ORDER_MAX / 2),
+};
+
+static const double PI = 3.14159265358979323846;
+
+enum edge {
+    HIGHPASS,
+    LOWPASS,
+};
+
+/* Transposed direct form II: s1, s2 are the two delays. A first-order section has b2 = a2 = 0. */
+struct section {
+    double b0, b1, b2, a1, a2;
+    double s1, s2;
+};
+
+struct emg_sos {
+    double rate_hz;
+    size_t n_sections;
+    struct section sections[SECTIONS_MAX];
+};
+
+static bool is_edge(double edge_hz, double rate_hz)
+{
+    return edge_hz == 0.0 || (edge_hz > 0.0 && edge_hz < rate_hz / 2.0);
+}
+
+static bool is_valid(const struct emg_sos_config *c)
+{
+    if (!isfinite(c->rate_hz) || !(c->rate_hz > 0.0))
+        return false;
+    if (!is_edge(c->highpass_hz, c->rate_hz) || !is_edge(c->lowpass_hz, c->rate_hz))
+        return false;
+    if (c->lowpass_hz > 0.0 && !(c->lowpass_hz > c->highpass_hz))
+        return false;
+    return c->order >= 1 && c->order <= ORDER_MAX;
+}
+
+/* k is the pre-warped edge tan(pi f / rate). The numerators are k (1 + 1/z) for the low-pass and (1 - 1/z)
+ * for the high-pass, once per order, so the gain is exactly 1 at 0 Hz and at rate/2 respectively. */
+static struct section first_order(enum edge edge, double k)
+{
+    double b = (edge == LOWPASS ? k : 1.0) / (1.0 + k);
+    return (struct section){
+        .b0 = b,
+        .b1 = edge == LOWPASS ? b : -b,
+        .a1 = (k - 1.0) / (k + 1.0),
+    };
+}
+
+static struct section second_order(enum edge edge, double k, double damping)
+{
+    double norm = 1.0 / (1.0 + k * damping + k * k);
+    double b = edge == LOWPASS ? k * k * norm : norm;
+    return (struct section){
+        .b0 = b,
+        .b1 = edge == LOWPASS ? 2.0 * b : -2.0 * b,
+        .b2 = b,
+        .a1 = 2.0 * (k * k - 1.0) * norm,
+        .a2 = (1.0 - k * damping + k * k) * norm,
+    };
+}
+
+/* The analogue poles lie on a circle: pair i has the damping 1/Q = 2 sin(pi (2i + 1) / (2 order)), and an odd
+ * order adds one real pole. */
+static void add_edge(struct emg_sos *q, enum edge edge, double edge_hz, unsigned order)
+{
+    double k = tan(PI * edge_hz / q->rate_hz);
+
+    if (order % 2 != 0)
+        q->sections[q->n_sections++] = first_order(edge, k);
+    for (unsigned i = 0; i < order / 2; i++) {
+        double damping = 2.0 * sin(PI * (2.0 * i + 1.0) / (2.0 * order));
+        q->sections[q->n_sections++] = second_order(edge, k, damping);
+    }
+}
+
+enum emg_error emg_sos_create(struct emg_sos **out, const struct emg_sos_config *config)
+{
+    *out = NULL;
+    if (!is_valid(config))
+        return EMG_ERROR_ARGUMENT;
+
+    struct emg_sos *q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return EMG_ERROR_MEMORY;
+
+    q->rate_hz = config->rate_hz;
+    if (config->highpass_hz > 0.0)
+        add_edge(q, HIGHPASS, config->highpass_hz, config->order);
+    if (config->lowpass_hz > 0.0)
+        add_edge(q, LOWPASS, config->lowpass_hz, config->order);
+    *out = q;
+    return EMG_OK;
+}
+
+static double step(struct section *s, double x)
+{
+    double y = s->b0 * x + s->s1;
+    s->s1 = s->b1 * x - s->a1 * y + s->s2;
+    s->s2 = s->b2 * x - s->a2 * y;
+    return y;
+}
+
+void emg_sos_execute(struct emg_sos *q, const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double v = isfinite(x[i]) ? (double)x[i] : 0.0;
+        for (size_t k = 0; k < q->n_sections; k++)
+            v = step(&q->sections[k], v);
+        y[i] = (float)v;
+    }
+}
+
+double emg_sos_response(const struct emg_sos *q, double frequency_hz)
+{
+    double complex z1 = cexp(-I * (2.0 * PI * frequency_hz / q->rate_hz));
+    double gain = 1.0;
+
+    for (size_t k = 0; k < q->n_sections; k++) {
+        const struct section *s = &q->sections[k];
+        gain *= cabs((s->b0 + z1 * (s->b1 + z1 * s->b2)) / (1.0 + z1 * (s->a1 + z1 * s->a2)));
+    }
+    return gain;
+}
+
+void emg_sos_reset(struct emg_sos *q)
+{
+    for (size_t k = 0; k < q->n_sections; k++) {
+        q->sections[k].s1 = 0.0;
+        q->sections[k].s2 = 0.0;
+    }
+}
+
+void emg_sos_destroy(struct emg_sos *q)
+{
+    free(q);
+}

@@ -1,0 +1,58 @@
+#include "dsp/verdict.h"
+
+#include <math.h>
+
+enum { POINTS_NEEDED = 8 };
+static const double SNR_NEEDED_DB = 10.0;
+static const double SECONDS_NEEDED = 60.0;
+static const double STEADY_PERCENT_PER_MIN = 1.0; /* a 10 % fall in ten minutes must never pass as steady */
+
+enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reason *reason)
+{
+    const double low = evidence->ci95_percent[0];
+    const double high = evidence->ci95_percent[1];
+    *reason = EMG_REASON_NO_SIGNAL;
+    if (!(evidence->seconds > 0))
+        return EMG_VERDICT_UNDETERMINED;
+    *reason = EMG_REASON_BAD_QUALITY;
+    if (evidence->bad_quality)
+        return EMG_VERDICT_UNDETERMINED;
+    *reason = EMG_REASON_NOISE_UNKNOWN;
+    if (isnan(evidence->snr_db))
+        return EMG_VERDICT_UNDETERMINED;
+    *reason = EMG_REASON_LOW_SNR;
+    if (evidence->snr_db < SNR_NEEDED_DB)
+        return EMG_VERDICT_UNDETERMINED;
+    *reason = EMG_REASON_TOO_SHORT;
+    if (evidence->points < POINTS_NEEDED || evidence->duration_s < SECONDS_NEEDED || isnan(low) ||
+        isnan(high))
+        return EMG_VERDICT_UNDETERMINED;
+    *reason = EMG_REASON_FALLING;
+    if (high < 0)
+        return EMG_VERDICT_FATIGUING;
+    *reason = EMG_REASON_RISING;
+    if (low > 0)
+        return EMG_VERDICT_RECOVERING;
+    *reason = EMG_REASON_FLAT;
+    if (low >= -STEADY_PERCENT_PER_MIN && high <= STEADY_PERCENT_PER_MIN)
+        return EMG_VERDICT_STEADY;
+    *reason = EMG_REASON_WIDE_INTERVAL;
+    return EMG_VERDICT_UNDETERMINED;
+}
+
+enum emg_jasa emg_jasa(const double mdf_ci95[2], const double rms_ci95[2])
+{
+    const int mdf_up = mdf_ci95[0] > 0;
+    const int mdf_down = mdf_ci95[1] < 0;
+    const int rms_up = rms_ci95[0] > 0;
+    const int rms_down = rms_ci95[1] < 0;
+    if (rms_up && mdf_down)
+        return EMG_JASA_FATIGUE;
+    if (rms_up && mdf_up)
+        return EMG_JASA_FORCE_INCREASE;
+    if (rms_down && mdf_up)
+        return EMG_JASA_RECOVERY;
+    if (rms_down && mdf_down)
+        return EMG_JASA_FORCE_DECREASE;
+    return EMG_JASA_NONE;
+}

@@ -1,0 +1,145 @@
+#include "dsp/course.h"
+
+#include "dsp/simulate.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define assert_near(value, truth, tolerance) assert_true(fabs((value) - (truth)) <= (tolerance))
+
+enum { BINS = 1025 };
+static const struct emg_course_config config = {
+    .n_bins = BINS, .df_hz = 1000.0 / 1024, .low_hz = 20, .high_hz = 450};
+
+static struct emg_course *make_course(void)
+{
+    struct emg_course *q = NULL;
+    assert_int_equal(emg_course_create(&q, &config), EMG_OK);
+    return q;
+}
+
+/* The test spectrum with both corner frequencies scaled. */
+static void fill(float *psd, double scale, double rms_uv)
+{
+    for (size_t k = 0; k < BINS; k++)
+        psd[k] = (float)emg_simulate_psd((double)k * config.df_hz, 60 * scale, 120 * scale, rms_uv);
+}
+
+static void refuses_a_band_outside_the_spectrum(void **state)
+{
+    (void)state;
+    struct emg_course *q = (struct emg_course *)1;
+    struct emg_course_config bad = config;
+    bad.high_hz = 1001;
+    assert_int_equal(emg_course_create(&q, &bad), EMG_ERROR_ARGUMENT);
+    assert_null(q);
+    bad = config;
+    bad.low_hz = 0;
+    assert_int_equal(emg_course_create(&q, &bad), EMG_ERROR_ARGUMENT);
+    bad = config;
+    bad.high_hz = bad.low_hz;
+    assert_int_equal(emg_course_create(&q, &bad), EMG_ERROR_ARGUMENT);
+    bad = config;
+    bad.n_bins = 1;
+    assert_int_equal(emg_course_create(&q, &bad), EMG_ERROR_ARGUMENT);
+    emg_course_destroy(NULL);
+}
+
+static void takes_the_baseline_from_the_first_minute_and_keeps_it(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS];
+    fill(psd, 1, 100);
+    for (int i = 0; i < 100; i++)
+        emg_course_execute(q, psd, 0.5, 0.6 * i);
+    emg_course_advance(q, 59.9);
+    assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
+    assert_true(isnan(emg_course_state(q).baseline_ln_insm5));
+    emg_course_advance(q, 60);
+    assert_near(emg_course_state(q).baseline_mdf_hz, 95.67, 0.05);
+    assert_true(isfinite(emg_course_state(q).baseline_ln_insm5));
+    fill(psd, 0.5, 100);
+    for (int i = 0; i < 100; i++)
+        emg_course_execute(q, psd, 0.5, 60 + 0.6 * i);
+    emg_course_advance(q, 120);
+    assert_near(emg_course_state(q).baseline_mdf_hz, 95.67, 0.05);
+    emg_course_destroy(q);
+}
+
+static void waits_with_the_baseline_until_there_are_two_seconds_of_contraction(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS];
+    fill(psd, 0.5, 100);
+    emg_course_advance(q, 100);
+    for (int i = 0; i < 3; i++)
+        emg_course_execute(q, psd, 0.5, 100 + i);
+    emg_course_advance(q, 104);
+    assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
+    emg_course_execute(q, psd, 0.5, 104);
+    emg_course_advance(q, 105);
+    assert_near(emg_course_state(q).baseline_mdf_hz, 51.83, 0.05);
+    emg_course_destroy(q);
+}
+
+static void finds_the_slopes_of_frequency_and_amplitude_from_points_of_two_seconds(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS];
+    /* ten minutes: the spectrum shrinks by 10 %, the amplitude grows from 100 to 150 uV */
+    uint32_t random = 1;
+    for (int i = 0; i < 1200; i++) {
+        const double t = 0.5 * (i + 1);
+        random = random * 1664525U + 1013904223U;
+        const double scatter = 1 + 0.1 * ((random >> 8) / 16777216.0 - 0.5);
+        fill(psd, scatter * (1 - 0.1 * t / 600), scatter * (100 + 50 * t / 600));
+        emg_course_execute(q, psd, 0.5, t);
+    }
+    const struct emg_course_state s = emg_course_state(q);
+    assert_int_equal(s.mdf.points, 300);
+    assert_near(s.mdf.duration_s, 598, 1e-9);
+    assert_near(s.mdf.slope_per_min, -0.91, 0.03);
+    assert_true(s.mdf.ci95_low_per_min < s.mdf.slope_per_min &&
+                s.mdf.slope_per_min < s.mdf.ci95_high_per_min);
+    assert_true(s.mdf.ci95_high_per_min < 0);
+    assert_near(s.rms.slope_per_min, 5, 0.3);
+    assert_true(s.rms.ci95_low_per_min > 0);
+    emg_course_destroy(q);
+}
+
+static void after_reset_is_as_new(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS];
+    fill(psd, 1, 100);
+    for (int i = 0; i < 100; i++)
+        emg_course_execute(q, psd, 0.5, i);
+    emg_course_advance(q, 100);
+    emg_course_reset(q);
+    assert_int_equal(emg_course_state(q).mdf.points, 0);
+    assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
+    emg_course_advance(q, 100);
+    assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
+    emg_course_destroy(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_a_band_outside_the_spectrum),
+        cmocka_unit_test(takes_the_baseline_from_the_first_minute_and_keeps_it),
+        cmocka_unit_test(waits_with_the_baseline_until_there_are_two_seconds_of_contraction),
+        cmocka_unit_test(finds_the_slopes_of_frequency_and_amplitude_from_points_of_two_seconds),
+        cmocka_unit_test(after_reset_is_as_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
