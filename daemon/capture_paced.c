@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LARGEST_BLOCK_SAMPLES = 16384 };
+enum { LARGEST_BLOCK_SAMPLES = 8192 };
 static const double BLOCK_S = 0.01;
 static const int64_t RETRY_NS = 200000;
 static const int64_t FINISH_LIMIT_NS = 1000000000;

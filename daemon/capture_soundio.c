@@ -98,13 +98,18 @@ static enum emg_error open_stream(struct session *s)
 static void open_session(void *context)
 {
     struct session *s = context;
-    s->error = emg_soundio_connect(&s->soundio, s->wanted.backend, &s->events, &s->problem);
-    if (s->error != EMG_OK)
+    struct emg_problem refusal = {{0}};
+    s->error = emg_soundio_connect(&s->soundio, s->wanted.backend, &s->events, &refusal);
+    if (s->error != EMG_OK) {
+        emg_problem_write(&s->problem, "%s: %s", s->wanted.backend, refusal.text);
         return;
+    }
     s->device = emg_soundio_find(s->soundio, &s->wanted);
-    s->error = s->device != NULL ? open_stream(s)
-                                 : emg_problem_set(&s->problem, EMG_ERROR_NOT_FOUND,
-                                                   "device \"%s\": has just gone", s->wanted.id);
+    if (s->device != NULL)
+        s->error = open_stream(s);
+    else
+        s->error =
+            emg_problem_set(&s->problem, EMG_ERROR_NOT_FOUND, "device \"%s\": has just gone", s->wanted.id);
 }
 
 /* The capture thread of ALSA becomes real-time only by inheriting it from the thread that starts it. */
@@ -115,10 +120,9 @@ static void start_session(void *context)
     if (s->soundio->current_backend == SoundIoBackendAlsa)
         s->realtime_refused = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) != 0;
     const int error = soundio_instream_start(s->stream);
-    s->error = error == SoundIoErrorNone
-                   ? EMG_OK
-                   : emg_problem_set(&s->problem, EMG_ERROR_DEVICE, "device \"%s\": does not start: %s",
-                                     s->wanted.id, soundio_strerror(error));
+    if (error != SoundIoErrorNone)
+        s->error = emg_problem_set(&s->problem, EMG_ERROR_DEVICE, "device \"%s\": does not start: %s",
+                                   s->wanted.id, soundio_strerror(error));
 }
 
 static void close_reader(void *context)
@@ -207,7 +211,8 @@ static enum emg_error choose(struct session *s, const char *rest, const struct e
     error = emg_soundio_list(list, backend, problem);
     for (size_t i = 0; i < EMG_SOUNDIO_BACKENDS && error == EMG_OK; i++)
         if (list->backends[i].problem.text[0] != '\0')
-            error = emg_problem_set(problem, EMG_ERROR_DEVICE, "%s", list->backends[i].problem.text);
+            error =
+                emg_problem_set(problem, EMG_ERROR_DEVICE, "%s: %s", backend, list->backends[i].problem.text);
     if (error == EMG_OK)
         error = emg_soundio_choose(&s->choice, list->devices, list->n_devices, colon + 1, &need, problem);
     if (error == EMG_OK) {
@@ -279,26 +284,12 @@ static void lose(struct emg_capture *capture, const char *reason)
     atomic_store_explicit(&capture->state, EMG_STREAM_LOST, memory_order_release);
 }
 
-/* Flushing PulseAudio's events would crash libsoundio once the server has lost its last sink or source, so a
- * child asks that server. Not to get an answer is not to know: then the stream itself will tell. */
-static bool is_listed_by_pulseaudio(const struct session *s)
-{
-    struct emg_soundio_list *list = malloc(sizeof *list);
-    bool listed = list == NULL || emg_soundio_list(list, "pulseaudio", NULL) != EMG_OK ||
-                  list->backends[EMG_SOUNDIO_PULSEAUDIO].problem.text[0] != '\0';
-    for (size_t i = 0; !listed && i < list->n_devices; i++)
-        listed = strcmp(list->devices[i].id, s->wanted.id) == 0;
-    free(list);
-    return listed;
-}
-
+/* A backend that can no longer list its devices has not lost the stream for that: the stream itself tells. */
 static bool is_listed(struct session *s)
 {
-    if (s->soundio->current_backend == SoundIoBackendPulseAudio)
-        return is_listed_by_pulseaudio(s);
     soundio_flush_events(s->soundio);
     if (s->events.disconnected != SoundIoErrorNone)
-        return false;
+        return true;
     struct SoundIoDevice *device = emg_soundio_find(s->soundio, &s->wanted);
     soundio_device_unref(device);
     return device != NULL;
@@ -313,9 +304,8 @@ static void poll_soundio(struct emg_capture *capture)
     if (atomic_load(&s->reader.error) != SoundIoErrorNone)
         lose(capture, "the stream broke off: unplugged, or its server has ended");
     else if (signalled && !is_listed(s))
-        /* ALSA and JACK would tell of it by an error as well; PulseAudio has silently moved the stream to
-         * some other source. */
-        lose(capture, "was removed, or its server has ended");
+        /* PulseAudio has silently moved the stream to some other source. */
+        lose(capture, "was removed");
 }
 
 static void stop_soundio(struct emg_capture *capture)

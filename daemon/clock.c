@@ -20,7 +20,8 @@ int64_t emg_clock_monotonic_ns(void)
 double emg_clock_unix_time(int64_t monotonic_ns)
 {
     const int64_t unix_ns = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC) + monotonic_ns;
-    return (double)(unix_ns / NS_PER_S) + (double)(unix_ns % NS_PER_S) / (double)NS_PER_S;
+    const int64_t seconds = unix_ns / NS_PER_S;
+    return (double)seconds + (double)(unix_ns - seconds * NS_PER_S) / (double)NS_PER_S;
 }
 
 void emg_clock_sleep_until(int64_t monotonic_ns)

@@ -47,10 +47,10 @@ enum emg_error emg_config_draft_set(struct emg_config_draft *draft, struct emg_c
  * EMG_ERROR_FORMAT, EMG_ERROR_ARGUMENT, EMG_ERROR_MEMORY. */
 enum emg_error emg_config_file_read(struct emg_config_draft *draft);
 
-/* The file's text, NUL-terminated, with comments turned into spaces; for free(). Errors: EMG_ERROR_NOT_FOUND,
- * EMG_ERROR_IO (unreadable, a directory), EMG_ERROR_FORMAT (not text, too large, a string, comment or section
- * that never ends), EMG_ERROR_MEMORY. */
-enum emg_error emg_config_text_read(const struct emg_config_draft *draft, char **text);
+/* Gives the file's text, NUL-terminated, with comments turned into spaces; for free(). Errors:
+ * EMG_ERROR_NOT_FOUND, EMG_ERROR_IO (unreadable, a directory), EMG_ERROR_FORMAT (not text, too large, a
+ * string, comment or section that never ends), EMG_ERROR_MEMORY. */
+enum emg_error emg_config_text_read(const struct emg_config_draft *draft, char **out);
 
 /* Everything that is about more than one key. Errors: EMG_ERROR_ARGUMENT, EMG_ERROR_UNSUPPORTED. */
 enum emg_error emg_config_check(const struct emg_config_draft *draft);

@@ -29,6 +29,7 @@ static char *read_stream(FILE *file, size_t *length)
     return NULL;
 }
 
+/* On error *out is NULL. */
 static enum emg_error read_all(const struct emg_config_draft *draft, char **out, size_t *length)
 {
     const struct emg_config_origin nowhere = {0};
@@ -137,7 +138,7 @@ enum emg_error emg_config_text_read(const struct emg_config_draft *draft, char *
     size_t length = 0;
     *out = NULL;
     enum emg_error error = read_all(draft, &text, &length);
-    if (error != EMG_OK)
+    if (text == NULL)
         return error;
     struct emg_config_origin origin = {.line = 1};
     const char *wrong;

@@ -3,7 +3,6 @@
 #include <confuse.h>
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +16,15 @@ static enum emg_error refuse(const struct emg_config_key *key, const char *text,
     return emg_problem_set(problem, EMG_ERROR_ARGUMENT, "\"%.60s\" %s: %s", text, why, allowed);
 }
 
-/* Decimal only: strtod alone would also take "nan", "inf" and hexadecimal. */
+/* Decimal only: strtod alone would also take "nan", "inf" and hexadecimal. An overflow is beyond every range.
+ */
 static bool parse_number(const char *text, double *value)
 {
     if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0')
         return false;
     char *end;
     *value = strtod(text, &end) + 0.0; /* no -0 */
-    return *end == '\0' && isfinite(*value);
+    return *end == '\0';
 }
 
 static bool in_range(const struct emg_config_key *key, double value)
@@ -100,7 +100,7 @@ static enum emg_error set_text(const struct emg_config_key *key, char *field, co
     if (!is_utf8(text))
         return emg_problem_set(problem, EMG_ERROR_ARGUMENT, "\"%.60s\" is not UTF-8 text", text);
     memset(field, 0, key->size);
-    memcpy(field, text, length);
+    memcpy(field, text, length + 1);
     return EMG_OK;
 }
 

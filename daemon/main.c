@@ -21,7 +21,7 @@
 #include <zmq.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { POLL_MS = 100, MESSAGE_RING_BYTES = 8 << 20 };
+enum { POLL_MS = 100, MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20 };
 static const double FRAME_RING_S = 2.0;
 
 struct daemon {
@@ -54,7 +54,8 @@ static enum emg_error create_rings(struct daemon *d, struct emg_problem *problem
 {
     const struct emg_stream_info *info = &d->capture->info;
     const size_t bytes = (size_t)(FRAME_RING_S * info->rate_hz) * info->n_channels * sizeof(float);
-    enum emg_error error = emg_ring_create(&d->frames, bytes);
+    enum emg_error error =
+        emg_ring_create(&d->frames, bytes > LEAST_FRAME_RING_BYTES ? bytes : LEAST_FRAME_RING_BYTES);
     if (error == EMG_OK)
         error = emg_ring_create(&d->messages, MESSAGE_RING_BYTES);
     return error == EMG_OK ? EMG_OK : emg_problem_set(problem, error, "buffers: %s", emg_strerror(error));

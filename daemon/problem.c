@@ -3,10 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum emg_error emg_problem_set(struct emg_problem *problem, enum emg_error error, const char *format, ...)
+void emg_problem_write(struct emg_problem *problem, const char *format, ...)
 {
     if (problem == NULL)
-        return error;
+        return;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
@@ -16,5 +16,4 @@ enum emg_error emg_problem_set(struct emg_problem *problem, enum emg_error error
         if (byte < 0x20 || byte == 0x7f)
             *c = '?';
     }
-    return error;
 }

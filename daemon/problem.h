@@ -9,9 +9,12 @@ struct emg_problem {
     char text[512];
 };
 
-/* Writes the message (cut to fit; control characters become '?') and returns `error`, so that a function can
- * end with `return emg_problem_set(problem, EMG_ERROR_X, ...)`. problem may be NULL. */
-enum emg_error emg_problem_set(struct emg_problem *problem, enum emg_error error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Writes the message, cut to fit, control characters as '?'. problem may be NULL. */
+void emg_problem_write(struct emg_problem *problem, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same, as an expression whose value is `error`: a function can end with `return emg_problem_set(problem,
+ * EMG_ERROR_X, ...)`. */
+#define emg_problem_set(problem, error, ...) (emg_problem_write((problem), __VA_ARGS__), (enum emg_error)(error))
 
 #endif

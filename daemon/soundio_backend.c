@@ -2,6 +2,7 @@
 
 #include "daemon/deadline.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -36,6 +37,69 @@ enum SoundIoFormat emg_soundio_native_format(enum emg_soundio_format format)
         [EMG_SOUNDIO_S16] = SoundIoFormatS16NE,
     };
     return formats[format];
+}
+
+/* libsoundio copies the names of PulseAudio's default sink and source without asking whether there are any,
+ * and crashes on a server that has no sink, or whose last source has gone. The dynamic linker prefers the
+ * program's own symbols, so that libsoundio's call comes here, on libpulse's thread: a missing name becomes
+ * an empty one. The declarations are those of libpulse's stable interface, pulse/introspect.h. */
+struct pa_context;
+struct pa_operation;
+struct pa_server_info {
+    const char *user_name, *host_name, *server_version, *server_name;
+    struct {
+        int format;
+        uint32_t rate;
+        uint8_t channels;
+    } sample_spec;
+    const char *default_sink_name, *default_source_name;
+    uint32_t cookie;
+    struct {
+        uint8_t channels;
+        int map[32];
+    } channel_map;
+};
+typedef void server_info_callback(struct pa_context *, const struct pa_server_info *, void *);
+typedef struct pa_operation *get_server_info(struct pa_context *, server_info_callback *, void *);
+
+struct server_info_call {
+    server_info_callback *callback;
+    void *userdata;
+};
+
+static void on_server_info(struct pa_context *context, const struct pa_server_info *info, void *userdata)
+{
+    const struct server_info_call call = *(struct server_info_call *)userdata;
+    struct pa_server_info complete;
+    free(userdata);
+    if (info != NULL) {
+        complete = *info;
+        if (complete.default_sink_name == NULL)
+            complete.default_sink_name = "";
+        if (complete.default_source_name == NULL)
+            complete.default_source_name = "";
+    }
+    call.callback(context, info != NULL ? &complete : NULL, call.userdata);
+}
+
+__attribute__((visibility("default"))) get_server_info pa_context_get_server_info;
+
+struct pa_operation *pa_context_get_server_info(struct pa_context *context, server_info_callback *callback,
+                                                void *userdata)
+{
+    get_server_info *real = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "pa_context_get_server_info");
+    struct server_info_call *call = malloc(sizeof *call);
+    memcpy(&real, &symbol, sizeof symbol);
+    if (real == NULL || call == NULL) {
+        free(call);
+        return NULL;
+    }
+    *call = (struct server_info_call){.callback = callback, .userdata = userdata};
+    struct pa_operation *operation = real(context, on_server_info, call);
+    if (operation == NULL)
+        free(call);
+    return operation;
 }
 
 /* Copies text, cut between characters of UTF-8. */
@@ -99,18 +163,15 @@ static void silence_libraries(void)
     if (set_jack != NULL)
         set_jack(on_message);
 }
-
-static enum emg_error refuse(const char *backend, int error, struct emg_problem *problem)
+static enum emg_error refuse(enum SoundIoBackend backend, int error, struct emg_problem *problem)
 {
-    if (strcmp(backend, "alsa") == 0 && access("/dev/snd", R_OK) != 0)
-        return emg_problem_set(problem, EMG_ERROR_DEVICE,
-                               errno == ENOENT ? "alsa: no sound card is present (/dev/snd is missing)"
-                                               : "alsa: /dev/snd cannot be read: no permission?");
+    if (backend == SoundIoBackendAlsa && access("/dev/snd", R_OK) != 0)
+        return emg_problem_set(problem, EMG_ERROR_DEVICE, "%s",
+                               errno == ENOENT ? "there is no sound card (/dev/snd is missing)"
+                                               : "/dev/snd cannot be read: no permission?");
     if (error == SoundIoErrorInitAudioBackend)
-        return emg_problem_set(problem, EMG_ERROR_DEVICE, "%s: its server does not run, or not for this user",
-                               backend);
-    return emg_problem_set(problem, EMG_ERROR_DEVICE, "%s: cannot be connected: %s%s", backend,
-                           soundio_strerror(error),
+        return emg_problem_set(problem, EMG_ERROR_DEVICE, "its server does not run, or not for this user");
+    return emg_problem_set(problem, EMG_ERROR_DEVICE, "cannot be connected: %s%s", soundio_strerror(error),
                            error == SoundIoErrorOpeningDevice ? "; is this user in the group audio?" : "");
 }
 
@@ -125,11 +186,13 @@ static size_t backend_index(const char *backend)
 enum emg_error emg_soundio_connect(struct SoundIo **out, const char *backend,
                                    struct emg_soundio_events *events, struct emg_problem *problem)
 {
+    const size_t index = backend_index(backend);
+    assert(index < EMG_SOUNDIO_BACKENDS);
     *out = NULL;
     *events = (struct emg_soundio_events){0};
     struct SoundIo *soundio = soundio_create();
     if (soundio == NULL)
-        return emg_problem_set(problem, EMG_ERROR_MEMORY, "%s: out of memory", backend);
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "out of memory");
     soundio->app_name = "emgd";
     soundio->userdata = events;
     soundio->on_backend_disconnect = on_disconnect;
@@ -141,7 +204,6 @@ enum emg_error emg_soundio_connect(struct SoundIo **out, const char *backend,
     silence_libraries();
 
     /* An unreadable /dev/snd would be an assertion in libsoundio. */
-    const size_t index = backend_index(backend);
     int error = SoundIoErrorInitAudioBackend;
     if (backend_ids[index] != SoundIoBackendAlsa || access("/dev/snd", R_OK) == 0)
         error = soundio_connect_backend(soundio, backend_ids[index]);
@@ -151,7 +213,7 @@ enum emg_error emg_soundio_connect(struct SoundIo **out, const char *backend,
     }
     if (error != SoundIoErrorNone) {
         soundio_destroy(soundio);
-        return refuse(backend, error, problem);
+        return refuse(backend_ids[index], error, problem);
     }
     *out = soundio;
     return EMG_OK;
@@ -263,8 +325,8 @@ static enum emg_error list_backend(struct emg_soundio_list *list, size_t index)
     backend->asked = true;
     const enum emg_error error = emg_deadline_run(&call, inquiry, ANSWER_LIMIT_S);
     if (error != EMG_OK) {
-        (void)emg_problem_set(&backend->problem, error, "%s: does not answer",
-                              emg_soundio_backend_names[index]);
+        emg_problem_write(&backend->problem, "%s",
+                          error == EMG_ERROR_IO ? "no thread to be had" : "its server does not answer");
         if (error == EMG_ERROR_IO)
             free(inquiry);
         return EMG_OK;

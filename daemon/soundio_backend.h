@@ -24,7 +24,7 @@ extern const char *const emg_soundio_backend_names[EMG_SOUNDIO_BACKENDS];
 
 struct emg_soundio_backend {
     bool asked;
-    struct emg_problem problem; /* empty: the backend runs; else why it does not */
+    struct emg_problem problem; /* empty: the backend runs; else why it does not, without its name */
     size_t n_unlisted;          /* devices for which there was no room */
 };
 
@@ -34,8 +34,8 @@ struct emg_soundio_list {
     struct emg_soundio_backend backends[EMG_SOUNDIO_BACKENDS]; /* in the order of the names */
 };
 
-/* Lists the capture devices of one backend, or of all (backend NULL). A backend that does not run, or does not
- * answer within 5 s, is no error: it has a problem. Commonly takes tens of milliseconds. Errors:
+/* Lists the capture devices of one backend, or of all (backend NULL). A backend that does not run, or does
+ * not answer within 5 s, is no error: it has a problem. Commonly takes tens of milliseconds. Errors:
  * EMG_ERROR_ARGUMENT (no such backend), EMG_ERROR_MEMORY. */
 enum emg_error emg_soundio_list(struct emg_soundio_list *list, const char *backend,
                                 struct emg_problem *problem);
@@ -48,7 +48,7 @@ struct emg_soundio_events {
 
 /* Connects the backend, with every callback set; *events must live as long. It may hang. The devices can be
  * asked for when it returns. What the libraries of ALSA and JACK print is dropped from then on. Errors:
- * EMG_ERROR_DEVICE, EMG_ERROR_MEMORY; then *out is NULL. */
+ * EMG_ERROR_DEVICE, EMG_ERROR_MEMORY, without the backend's name; then *out is NULL. */
 enum emg_error emg_soundio_connect(struct SoundIo **out, const char *backend,
                                    struct emg_soundio_events *events, struct emg_problem *problem);
 

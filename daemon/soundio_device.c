@@ -1,5 +1,6 @@
 #include "daemon/soundio_device.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,6 +235,7 @@ enum emg_error emg_soundio_choose(struct emg_soundio_choice *choice, const struc
         best = rank;
         *choice = candidate;
     }
+    assert(nearest != NULL);
     if (n_best == 0)
         return refuse_unfit(nearest, native_of(devices, n_devices, nearest), need, problem);
     if (n_best > 1) {
@@ -249,7 +251,6 @@ enum emg_error emg_soundio_choose(struct emg_soundio_choice *choice, const struc
 bool emg_soundio_parse_alsa_id(const char *id, const char *asound_directory, char card[32], unsigned *pcm)
 {
     char path[256];
-    unsigned index;
     card[0] = '\0';
     *pcm = 0;
     const char *token = strstr(id, ":CARD=");
@@ -260,9 +261,14 @@ bool emg_soundio_parse_alsa_id(const char *id, const char *asound_directory, cha
         *pcm = device != NULL ? (unsigned)strtoul(device + 5, NULL, 10) : 0;
         return card[0] != '\0';
     }
-    if (sscanf(id, "hw:%u,%u", &index, pcm) != 2)
+    if (!starts_with(id, "hw:"))
         return false;
-    (void)snprintf(path, sizeof path, "%s/card%u/id", asound_directory, index);
+    char *end = NULL;
+    const unsigned long index = strtoul(id + 3, &end, 10);
+    if (end == id + 3 || *end != ',')
+        return false;
+    *pcm = (unsigned)strtoul(end + 1, NULL, 10);
+    (void)snprintf(path, sizeof path, "%s/card%lu/id", asound_directory, index);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return false;
@@ -286,8 +292,10 @@ enum emg_error emg_soundio_check_hardware(const struct emg_soundio_device *devic
     if (file == NULL)
         return EMG_OK;
     while (fgets(line, sizeof line, file) != NULL) {
-        (void)sscanf(line, "rate: %u", &actual_rate_hz);
-        (void)sscanf(line, "channels: %u", &actual_channels);
+        if (starts_with(line, "rate: "))
+            actual_rate_hz = (unsigned)strtoul(line + 6, NULL, 10);
+        else if (starts_with(line, "channels: "))
+            actual_channels = (unsigned)strtoul(line + 10, NULL, 10);
     }
     (void)fclose(file);
     if (actual_rate_hz == rate_hz && actual_channels == channels)

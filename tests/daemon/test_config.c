@@ -527,6 +527,7 @@ static void only_endpoints_of_this_machine_are_accepted(void **state)
         "tcp://::1:5556",
         "tcp://127.0.0.1 :5556",
         "tcp://1270.0.0.1:5556",
+        "tcp://126.255.255.255:80",
         "tcp://10.0.0.1;127.0.0.1:80",
     };
     static const char *const malformed[] = {
@@ -625,7 +626,7 @@ static void a_long_path_leaves_room_for_the_message(void **state)
     struct room *room = *state;
     char path[EMG_PATH_SIZE];
     memset(path, '/', sizeof path);
-    (void)strcpy(path + 900, room->file);
+    memcpy(path + 900, room->file, strlen(room->file) + 1);
     write_file(room->file, "source { rate_hz = 1 }", 22);
     load(&room->now, path, NULL, 0);
     expect_problem(&room->now, path, EMG_ERROR_ARGUMENT, "a.conf:1: source.rate_hz: \"1\" is out of range");
@@ -828,6 +829,7 @@ static void as_many_muscles_as_channels_fit(void **state)
     expect_round_trip(room, &room->now.config);
     (void)snprintf(text + used, sizeof text - used, "muscle \"right.one_more\" { label = x }\n");
     refuse_text(room, text, EMG_ERROR_ARGUMENT, EMG_MAX_CHANNELS + 1, "\"right.one_more\" is one too many");
+    assert_int_equal(room->now.config.n_muscles, EMG_MAX_CHANNELS);
 }
 
 static void knows_a_muscles_name(void **state)

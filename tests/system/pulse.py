@@ -49,6 +49,10 @@ def constants(frames, values):
     return array.array("i", list(values) * frames)
 
 
+def _as_root(*command):
+    return subprocess.run(["sudo", "-n", *command], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
 @contextlib.contextmanager
 def sound_directory(path="/dev/snd"):
     """Sees to it that /dev/snd is there, without which libsoundio's ALSA backend does not connect.
@@ -60,8 +64,7 @@ def sound_directory(path="/dev/snd"):
         try:
             os.mkdir(path, 0o755)
         except PermissionError:
-            done = subprocess.run(["sudo", "-n", "mkdir", "-m", "755", path], stderr=subprocess.DEVNULL, check=False)
-            if done.returncode != 0:
+            if shutil.which("sudo") is None or not _as_root("mkdir", "-m", "755", path):
                 raise
         made = True
     try:
@@ -71,7 +74,7 @@ def sound_directory(path="/dev/snd"):
             try:
                 os.rmdir(path)
             except PermissionError:
-                subprocess.run(["sudo", "-n", "rmdir", path], check=False)
+                _as_root("rmdir", path)
             except OSError:
                 pass  # a device has appeared in it
 
@@ -79,10 +82,10 @@ def sound_directory(path="/dev/snd"):
 class Pulse:
     """The server and one source, for the time of a `with` block."""
 
-    def __init__(self, channels=4, rate=48000, source="emg", positions=None, extra_modules=()):
+    def __init__(self, channels=4, rate=48000, source="emg", positions=None, sink=True):
         self.channels, self.rate, self.source = channels, rate, source
         self.positions = positions or channel_map(channels)
-        self.extra_modules = list(extra_modules)
+        self.sink = sink  # a server without one is where libsoundio crashes
         # The FIFO is read 4096 bytes at a time, so a frame must divide that; other counts come by leaving
         # channels out of a wider pipe.
         self.pipe_channels = 1 << (channels - 1).bit_length()
@@ -149,7 +152,7 @@ class Pulse:
 
         The source takes them only while somebody captures (wait_until_captured). Without a pace use the
         PulseAudio backend: ALSA's pulse plugin drops what comes many times faster than real time. Raises
-        TimeoutError when nothing is taken for timeout_s."""
+        TimeoutError when nothing is taken for timeout_s, BrokenPipeError when the source has gone."""
         data = self._widen(frames).tobytes()
         frame_bytes = 4 * self.pipe_channels
         step = PIPE_BYTES if pace_hz is None else max(1, min(pace_hz // 200, PIPE_BYTES // frame_bytes)) * frame_bytes
@@ -212,8 +215,8 @@ class Pulse:
     def _modules(self):
         pipe = self.source if self.pipe_channels == self.channels else self.source + "_pipe"
         yield "module-native-protocol-unix auth-anonymous=1 auth-cookie-enabled=0 socket=" + self._path("socket")
-        # libsoundio crashes on a server that has no sink.
-        yield "module-null-sink sink_name=unused"
+        if self.sink:
+            yield "module-null-sink sink_name=unused"
         yield "module-pipe-source source_name=%s file=%s format=s32le rate=%d channels=%d channel_map=%s" % (
             pipe,
             self._path("fifo"),
@@ -230,7 +233,6 @@ class Pulse:
                 self.positions,
                 taken,
             )
-        yield from self.extra_modules
 
     def _start(self):
         command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"]

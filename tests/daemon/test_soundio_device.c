@@ -1,0 +1,378 @@
+#include "daemon/soundio_device.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum { ALL_FORMATS = (1 << EMG_SOUNDIO_FORMATS) - 1 };
+
+static const uint32_t TWO = 1U << 1, FOUR = 1U << 3, EIGHT = 1U << 7, ANY_TO_8 = 0xff;
+
+static const struct emg_soundio_need NEED = {.rate_hz = 48000, .least_channels = 4};
+
+static struct emg_soundio_device alsa(const char *id, const char *card, unsigned pcm)
+{
+    struct emg_soundio_device device = {.backend = "alsa",
+                                        .pcm = pcm,
+                                        .rate_min_hz = 44100,
+                                        .rate_max_hz = 96000,
+                                        .channel_counts = FOUR | EIGHT,
+                                        .formats = ALL_FORMATS};
+    (void)snprintf(device.id, sizeof device.id, "%s", id);
+    (void)snprintf(device.name, sizeof device.name, "Name of %s", id);
+    (void)snprintf(device.card, sizeof device.card, "%s", card);
+    return device;
+}
+
+static struct emg_soundio_device raw(const char *id, const char *card, unsigned pcm)
+{
+    struct emg_soundio_device device = alsa(id, card, pcm);
+    device.raw = true;
+    return device;
+}
+
+static const char *chosen(const struct emg_soundio_device *devices, size_t n_devices, const char *wanted,
+                          const struct emg_soundio_need *need)
+{
+    struct emg_soundio_choice choice;
+    struct emg_problem problem = {{0}};
+    if (emg_soundio_choose(&choice, devices, n_devices, wanted, need, &problem) != EMG_OK) {
+        print_message("%s\n", problem.text);
+        return "";
+    }
+    return devices[choice.index].id;
+}
+
+static unsigned channels_of(const struct emg_soundio_device *device, unsigned channels, unsigned least)
+{
+    const struct emg_soundio_need need = {.rate_hz = 48000, .channels = channels, .least_channels = least};
+    struct emg_soundio_choice choice;
+    return emg_soundio_choose(&choice, device, 1, device->id, &need, NULL) == EMG_OK ? choice.channels : 0;
+}
+
+static void assert_refused(const struct emg_soundio_device *devices, size_t n_devices, const char *wanted,
+                           const struct emg_soundio_need *need, enum emg_error expected, const char *words)
+{
+    struct emg_soundio_choice choice;
+    struct emg_problem problem = {{0}};
+    assert_int_equal(emg_soundio_choose(&choice, devices, n_devices, wanted, need, &problem), expected);
+    if (strstr(problem.text, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", problem.text, words);
+}
+
+static void a_device_is_found_by_id_then_name_then_card(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[] = {alsa("default", "", 0), alsa("hw:CARD=EMG,DEV=0", "EMG", 0),
+                                           alsa("other", "", 0)};
+    (void)strcpy(devices[2].name, "default");
+    assert_string_equal(chosen(devices, 3, "default", &NEED), "default");
+    assert_string_equal(chosen(devices, 3, "Name of default", &NEED), "default");
+    assert_string_equal(chosen(devices, 3, "CARD=EMG", &NEED), "hw:CARD=EMG,DEV=0");
+    (void)strcpy(devices[1].name, "CARD=EMG");
+    devices[1].card[0] = '\0';
+    assert_string_equal(chosen(devices, 3, "CARD=EMG", &NEED), "hw:CARD=EMG,DEV=0");
+}
+
+static void a_card_must_match_whole(void **state)
+{
+    (void)state;
+    const struct emg_soundio_device devices[] = {alsa("hw:CARD=EMG2,DEV=0", "EMG2", 0),
+                                                 alsa("hw:CARD=EM,DEV=0", "EM", 0)};
+    assert_refused(devices, 2, "CARD=EMG", &NEED, EMG_ERROR_NOT_FOUND, "hw:CARD=EMG2,DEV=0");
+    assert_refused(devices, 2, "CARD=", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 2, "DEV=0", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 2, "hw", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 2, "CARD=EM,MODE=1", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+}
+
+static void the_device_nearest_to_the_hardware_is_preferred(void **state)
+{
+    (void)state;
+    const struct emg_soundio_device devices[] = {
+        alsa("sysdefault:CARD=EMG", "EMG", 0), alsa("plughw:CARD=EMG,DEV=0", "EMG", 0),
+        alsa("hw:CARD=EMG,DEV=0", "EMG", 0), raw("hw:3,0", "EMG", 0)};
+    assert_string_equal(chosen(devices, 4, "CARD=EMG", &NEED), "hw:3,0");
+    assert_string_equal(chosen(devices, 3, "CARD=EMG", &NEED), "hw:CARD=EMG,DEV=0");
+    assert_string_equal(chosen(devices, 2, "CARD=EMG", &NEED), "plughw:CARD=EMG,DEV=0");
+    assert_string_equal(chosen(devices, 1, "CARD=EMG", &NEED), "sysdefault:CARD=EMG");
+    assert_string_equal(chosen(devices, 4, "plughw:CARD=EMG", &NEED), "plughw:CARD=EMG,DEV=0");
+}
+
+static void hardware_without_a_readable_format_yields_to_plughw(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[] = {alsa("hw:CARD=EMG,DEV=0", "EMG", 0),
+                                           alsa("plughw:CARD=EMG,DEV=0", "EMG", 0)};
+    devices[0].formats = 0;
+    assert_string_equal(chosen(devices, 2, "CARD=EMG", &NEED), "plughw:CARD=EMG,DEV=0");
+    assert_refused(devices, 2, "hw:CARD=EMG,DEV=0", &NEED, EMG_ERROR_DEVICE, "plughw");
+}
+
+static void plughw_may_neither_resample_nor_mix(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[] = {alsa("hw:CARD=EMG,DEV=0", "EMG", 0),
+                                           alsa("plughw:CARD=EMG,DEV=0", "EMG", 0)};
+    devices[0].formats = 0;
+    devices[0].channel_counts = EIGHT;
+    devices[1].channel_counts = ANY_TO_8;
+    devices[1].rate_min_hz = 4000;
+    devices[1].rate_max_hz = 4000000;
+    struct emg_soundio_choice choice;
+    assert_int_equal(emg_soundio_choose(&choice, devices, 2, "CARD=EMG", &NEED, NULL), EMG_OK);
+    assert_int_equal(choice.index, 1);
+    assert_int_equal(choice.channels, 8);
+    const struct emg_soundio_need slow = {.rate_hz = 8000, .least_channels = 1};
+    assert_refused(devices, 2, "plughw:CARD=EMG,DEV=0", &slow, EMG_ERROR_DEVICE, "44100 to 96000 Hz");
+    const struct emg_soundio_need two = {.rate_hz = 48000, .channels = 2};
+    assert_refused(devices, 2, "plughw:CARD=EMG,DEV=0", &two, EMG_ERROR_DEVICE, "8 channels");
+    /* A twin that could not be probed says nothing, nor does another device of the card. */
+    (void)strcpy(devices[0].failure, "in use");
+    assert_string_equal(chosen(devices, 2, "plughw:CARD=EMG,DEV=0", &slow), "plughw:CARD=EMG,DEV=0");
+    devices[0].failure[0] = '\0';
+    devices[0].pcm = 1;
+    assert_string_equal(chosen(devices, 2, "plughw:CARD=EMG,DEV=0", &slow), "plughw:CARD=EMG,DEV=0");
+}
+
+static void two_devices_of_one_card_are_ambiguous_until_dev_is_given(void **state)
+{
+    (void)state;
+    const struct emg_soundio_device devices[] = {alsa("hw:CARD=EMG,DEV=0", "EMG", 0),
+                                                 alsa("hw:CARD=EMG,DEV=1", "EMG", 1)};
+    assert_refused(devices, 2, "CARD=EMG", &NEED, EMG_ERROR_ARGUMENT, "hw:CARD=EMG,DEV=0, hw:CARD=EMG,DEV=1");
+    assert_string_equal(chosen(devices, 2, "CARD=EMG,DEV=1", &NEED), "hw:CARD=EMG,DEV=1");
+    assert_string_equal(chosen(devices, 2, "hw:CARD=EMG,DEV=0", &NEED), "hw:CARD=EMG,DEV=0");
+}
+
+static void a_device_that_does_not_fit_makes_nothing_ambiguous(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[] = {alsa("hw:CARD=EMG,DEV=0", "EMG", 0),
+                                           alsa("hw:CARD=EMG,DEV=1", "EMG", 1)};
+    devices[0].channel_counts = TWO;
+    assert_string_equal(chosen(devices, 2, "CARD=EMG", &NEED), "hw:CARD=EMG,DEV=1");
+}
+
+static void an_absent_device_is_answered_with_what_there_is(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[7];
+    for (unsigned i = 0; i < COUNT(devices); i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "source%u", i);
+        devices[i] = alsa(id, "", 0);
+    }
+    assert_refused(devices, 2, "x", &NEED, EMG_ERROR_NOT_FOUND,
+                   "there is source0, source1; see emgd --list-devices");
+    assert_refused(devices, 7, "x", &NEED, EMG_ERROR_NOT_FOUND, "source3 and 3 more");
+    assert_refused(NULL, 0, "x", &NEED, EMG_ERROR_NOT_FOUND, "no capture device at all");
+    for (unsigned i = 0; i < COUNT(devices); i++) {
+        memset(devices[i].id, 'i', sizeof devices[i].id - 1);
+        devices[i].id[sizeof devices[i].id - 2] = (char)('0' + i);
+    }
+    assert_refused(devices, 7, "x", &NEED, EMG_ERROR_NOT_FOUND, " and 6 more");
+}
+
+static void a_device_that_lacks_what_is_needed_is_refused_by_what_it_offers(void **state)
+{
+    (void)state;
+    struct emg_soundio_device device = alsa("emg", "", 0);
+    const struct emg_soundio_need fast = {.rate_hz = 192000}, wide = {.rate_hz = 48000, .least_channels = 9};
+    const struct emg_soundio_need three = {.rate_hz = 48000, .channels = 3};
+    assert_refused(&device, 1, "emg", &fast, EMG_ERROR_DEVICE, "44100 to 96000 Hz, not 192000");
+    assert_refused(&device, 1, "emg", &wide, EMG_ERROR_DEVICE,
+                   "4 to 8 channels, but a muscle or footswitch is on channel 9");
+    assert_refused(&device, 1, "emg", &three, EMG_ERROR_DEVICE, "not 3");
+    device.rate_min_hz = device.rate_max_hz = 44100;
+    assert_refused(&device, 1, "emg", &three, EMG_ERROR_DEVICE, "offers 44100 Hz, not 48000");
+    (void)strcpy(device.failure, "in use");
+    assert_refused(&device, 1, "emg", &NEED, EMG_ERROR_DEVICE, "\"emg\": in use");
+}
+
+static void the_fewest_channels_that_hold_every_configured_one_are_taken(void **state)
+{
+    (void)state;
+    struct emg_soundio_device device = alsa("emg", "", 0);
+    device.channel_counts = TWO | FOUR | EIGHT;
+    assert_int_equal(channels_of(&device, 0, 1), 2);
+    assert_int_equal(channels_of(&device, 0, 2), 2);
+    assert_int_equal(channels_of(&device, 0, 3), 4);
+    assert_int_equal(channels_of(&device, 0, 8), 8);
+    assert_int_equal(channels_of(&device, 0, 9), 0);
+    assert_int_equal(channels_of(&device, 0, 0), 8);
+    assert_int_equal(channels_of(&device, 4, 8), 4);
+    assert_int_equal(channels_of(&device, 3, 0), 0);
+    assert_int_equal(channels_of(&device, 64, 0), 64);
+    device.channel_counts = 1U << 31;
+    assert_int_equal(channels_of(&device, 0, 0), 32);
+    assert_int_equal(channels_of(&device, 0, 64), 0);
+}
+
+static void more_channels_than_the_library_can_list_are_tried_only_with_alsa(void **state)
+{
+    (void)state;
+    struct emg_soundio_device device = alsa("emg", "", 0);
+    device.channel_counts = ANY_TO_8;
+    assert_int_equal(channels_of(&device, 16, 0), 16);
+    device.channel_counts = FOUR;
+    assert_int_equal(channels_of(&device, 16, 0), 0);
+    device.channel_counts = ANY_TO_8;
+    (void)strcpy(device.backend, "pulseaudio");
+    assert_int_equal(channels_of(&device, 16, 0), 0);
+}
+
+static void formats_are_taken_in_order_of_preference(void **state)
+{
+    (void)state;
+    struct emg_soundio_device device = alsa("emg", "", 0);
+    for (unsigned best = 0; best < EMG_SOUNDIO_FORMATS; best++) {
+        struct emg_soundio_choice choice;
+        device.formats = (unsigned)ALL_FORMATS & ~((1U << best) - 1);
+        assert_int_equal(emg_soundio_choose(&choice, &device, 1, "emg", &NEED, NULL), EMG_OK);
+        assert_int_equal(choice.format, best);
+    }
+    assert_true(EMG_SOUNDIO_S32 < EMG_SOUNDIO_FLOAT && EMG_SOUNDIO_FLOAT < EMG_SOUNDIO_S24 &&
+                EMG_SOUNDIO_S24 < EMG_SOUNDIO_S16);
+}
+
+static void the_configuration_needs_its_highest_channel(void **state)
+{
+    (void)state;
+    static struct emg_config config;
+    struct emg_soundio_need need;
+    config.source.rate_hz = 48000;
+    assert_int_equal(emg_soundio_need_from_config(&need, &config, NULL), EMG_OK);
+    assert_int_equal(need.rate_hz, 48000);
+    assert_int_equal(need.least_channels, 0);
+    config.n_muscles = 2;
+    config.muscles[0].channel = 3;
+    config.muscles[1].channel = 0;
+    config.n_footswitches = 1;
+    config.footswitches[0].channel = 2;
+    assert_int_equal(emg_soundio_need_from_config(&need, &config, NULL), EMG_OK);
+    assert_int_equal(need.least_channels, 3);
+    config.footswitches[0].channel = 5;
+    config.source.channels = 6;
+    assert_int_equal(emg_soundio_need_from_config(&need, &config, NULL), EMG_OK);
+    assert_int_equal(need.least_channels, 5);
+    assert_int_equal(need.channels, 6);
+    config.source.rate_hz = 44100.5;
+    assert_int_equal(emg_soundio_need_from_config(&need, &config, NULL), EMG_ERROR_ARGUMENT);
+}
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    for (char *slash = strchr(path + strlen(directory) + 1, '/'); slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+static int make_directory(void **state)
+{
+    static char directory[64];
+    (void)snprintf(directory, sizeof directory, "/tmp/emg-asound-XXXXXX");
+    *state = mkdtemp(directory);
+    return *state == NULL;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
+static int remove_directory(void **state)
+{
+    return nftw(*state, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void a_card_is_read_out_of_an_id(void **state)
+{
+    const char *directory = *state;
+    char card[32];
+    unsigned pcm;
+    write_file(directory, "card2/id", "EMG\n");
+    assert_true(emg_soundio_parse_alsa_id("hw:CARD=Front,DEV=3", directory, card, &pcm));
+    assert_string_equal(card, "Front");
+    assert_int_equal(pcm, 3);
+    assert_true(emg_soundio_parse_alsa_id("sysdefault:CARD=Front", directory, card, &pcm));
+    assert_string_equal(card, "Front");
+    assert_int_equal(pcm, 0);
+    assert_true(emg_soundio_parse_alsa_id("hw:2,1", directory, card, &pcm));
+    assert_string_equal(card, "EMG");
+    assert_int_equal(pcm, 1);
+    assert_false(emg_soundio_parse_alsa_id("hw:7,0", directory, card, &pcm));
+    assert_string_equal(card, "");
+    assert_false(emg_soundio_parse_alsa_id("hw:x,0", directory, card, &pcm));
+    assert_false(emg_soundio_parse_alsa_id("hw:2", directory, card, &pcm));
+    assert_false(emg_soundio_parse_alsa_id("default", directory, card, &pcm));
+    assert_false(emg_soundio_parse_alsa_id("hw:CARD=", directory, card, &pcm));
+    assert_false(emg_soundio_parse_alsa_id("hw:CARD=,DEV=1", directory, card, &pcm));
+    assert_true(emg_soundio_parse_alsa_id("hw:CARD=a_name_that_is_much_longer_than_any_card_has", directory,
+                                          card, &pcm));
+    assert_int_equal(strlen(card), 31);
+}
+
+static void hardware_that_runs_otherwise_is_refused(void **state)
+{
+    const char *directory = *state;
+    const struct emg_soundio_device device = alsa("plughw:CARD=EMG,DEV=1", "EMG", 1),
+                                    none = alsa("default", "", 0);
+    struct emg_problem problem = {{0}};
+    assert_int_equal(emg_soundio_check_hardware(&device, directory, 48000, 4, NULL), EMG_OK);
+    write_file(directory, "EMG/pcm1c/sub0/hw_params", "closed\n");
+    assert_int_equal(emg_soundio_check_hardware(&device, directory, 48000, 4, NULL), EMG_OK);
+    write_file(directory, "EMG/pcm1c/sub0/hw_params",
+               "access: MMAP_INTERLEAVED\nformat: S24_3LE\nsubformat: STD\nchannels: 8\n"
+               "rate: 96000 (96000/1)\nperiod_size: 240\nbuffer_size: 960\n");
+    assert_int_equal(emg_soundio_check_hardware(&device, directory, 96000, 8, NULL), EMG_OK);
+    assert_int_equal(emg_soundio_check_hardware(&device, directory, 48000, 8, &problem), EMG_ERROR_DEVICE);
+    assert_non_null(strstr(problem.text, "96000 Hz with 8 channels"));
+    assert_int_equal(emg_soundio_check_hardware(&device, directory, 96000, 4, NULL), EMG_ERROR_DEVICE);
+    assert_int_equal(emg_soundio_check_hardware(&none, directory, 48000, 4, NULL), EMG_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_is_found_by_id_then_name_then_card),
+        cmocka_unit_test(a_card_must_match_whole),
+        cmocka_unit_test(the_device_nearest_to_the_hardware_is_preferred),
+        cmocka_unit_test(hardware_without_a_readable_format_yields_to_plughw),
+        cmocka_unit_test(plughw_may_neither_resample_nor_mix),
+        cmocka_unit_test(two_devices_of_one_card_are_ambiguous_until_dev_is_given),
+        cmocka_unit_test(a_device_that_does_not_fit_makes_nothing_ambiguous),
+        cmocka_unit_test(an_absent_device_is_answered_with_what_there_is),
+        cmocka_unit_test(a_device_that_lacks_what_is_needed_is_refused_by_what_it_offers),
+        cmocka_unit_test(the_fewest_channels_that_hold_every_configured_one_are_taken),
+        cmocka_unit_test(more_channels_than_the_library_can_list_are_tried_only_with_alsa),
+        cmocka_unit_test(formats_are_taken_in_order_of_preference),
+        cmocka_unit_test(the_configuration_needs_its_highest_channel),
+        cmocka_unit_test_setup_teardown(a_card_is_read_out_of_an_id, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(hardware_that_runs_otherwise_is_refused, make_directory,
+                                        remove_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
