@@ -108,6 +108,9 @@ static void the_device_nearest_to_the_hardware_is_preferred(void **state)
     assert_string_equal(chosen(devices, 3, "CARD=EMG", &NEED), "hw:CARD=EMG,DEV=0");
     assert_string_equal(chosen(devices, 2, "CARD=EMG", &NEED), "plughw:CARD=EMG,DEV=0");
     assert_string_equal(chosen(devices, 1, "CARD=EMG", &NEED), "sysdefault:CARD=EMG");
+    const struct emg_soundio_device reversed[] = {devices[3], devices[2], devices[1], devices[0]};
+    assert_string_equal(chosen(reversed, 4, "CARD=EMG", &NEED), "hw:3,0");
+    assert_string_equal(chosen(reversed + 1, 3, "CARD=EMG", &NEED), "hw:CARD=EMG,DEV=0");
     assert_string_equal(chosen(devices, 4, "plughw:CARD=EMG", &NEED), "plughw:CARD=EMG,DEV=0");
 }
 

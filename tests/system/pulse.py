@@ -9,7 +9,11 @@ Nothing of the user's own PulseAudio or ALSA is touched: the server has a runtim
 own, in a temporary directory, and is ended by its process id. It runs for root and for others.
 
     with pulse.Pulse(...) as card, pulse.sound_directory():
-        ... card.alsa_spec ...                       # the same source through ALSA's pulse plugin
+        ... card.alsa_spec ...                          # the same source through ALSA's pulse plugin
+
+Every frame arrives, in order, but ALSA and remapped channel counts hand on whole periods: the last 256 frames or
+so may stay behind, so feed more than a test counts on. A capture through ALSA that has fallen silent takes a
+second to stop.
 """
 
 import array
@@ -38,8 +42,8 @@ def channel_map(channels):
 
 
 def ramp(frames, channels, first=0):
-    """Frames of int32 whose samples count up, sample by sample, in the upper 24 bits, and start over at 2^23:
-    as float32 each is exact."""
+    """Frames of int32 whose samples count up, sample by sample, in the upper 24 bits, and start over at 2^23.
+    With source.full_scale_uv = 8388608 each arrives as exactly that many microvolts."""
     values = range(first * channels, (first + frames) * channels)
     return array.array("i", [(v % (1 << 23)) << 8 for v in values])
 
