@@ -1,9 +1,8 @@
 #include "clients/arguments.h"
 
-#include "daemon/wire.h"
+#include "daemon/version.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
@@ -27,14 +26,7 @@ int emg_argument_bad_endpoint(const char *program, const char *option, const cha
     return usage ? EMG_EXIT_USAGE : EMG_EXIT_FAILED;
 }
 
-/* The version is the one that messages carry, so it is read out of one: the wire is all that clients know. */
 void emg_argument_version(const char *program)
 {
-    const struct emg_wire wire = {0};
-    const struct emg_message status = {.topic = EMG_TOPIC_STATUS};
-    char body[EMG_BODY_SIZE];
-    emg_wire_body(&wire, &status, body);
-    json_t *json = json_loads(body, 0, NULL);
-    printf("%s %s\n", program, json_string_value(json_object_get(json, "version")));
-    json_decref(json);
+    printf("%s %s\n", program, EMG_VERSION);
 }

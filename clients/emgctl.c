@@ -16,8 +16,7 @@ static const char help[] =
     "\n"
     "Sends one command to emgd and prints its reply, or prints the stream as JSON lines.\n"
     "\n"
-    "  COMMAND              ping, status, config, devices, snapshot, session.start, marker,\n"
-    "                       record.start, shutdown and whatever else the daemon knows\n"
+    "  COMMAND              ping, status, config, devices, snapshot, shutdown\n"
     "  KEY=VALUE            an argument of the command; a VALUE that is JSON is sent as such,\n"
     "                       any other as a string: seconds=10 label='start of stage 2'\n"
     "  watch [TOPIC]...     topics that begin so; none: every topic. Ends when the stream ends\n"
@@ -54,7 +53,7 @@ static int usage(const char *problem, const char *word)
 }
 
 /* Returns an exit code, or -1 to go on. */
-static int take_option(struct options *options, int option)
+static int take_option(struct options *options, int option, const char *word)
 {
     bool good = true;
     switch (option) {
@@ -83,8 +82,7 @@ static int take_option(struct options *options, int option)
         emg_argument_version("emgctl");
         return EMG_EXIT_DONE;
     default:
-        fputs("see emgctl --help\n", stderr);
-        return EMG_EXIT_USAGE;
+        return usage(option == ':' ? "a value is missing behind " : "no such option: ", word);
     }
     return good ? -1 : EMG_EXIT_USAGE;
 }
@@ -101,11 +99,12 @@ static int parse_options(struct options *options, int argc, char **argv)
         {"version", no_argument, NULL, OPTION_VERSION},
         {NULL, 0, NULL, 0},
     };
+    opterr = 0;
     for (;;) {
-        const int option = getopt_long(argc, argv, "", known, NULL);
+        const int option = getopt_long(argc, argv, ":", known, NULL);
         if (option == -1)
             return -1;
-        const int code = take_option(options, option);
+        const int code = take_option(options, option, argv[optind - 1]);
         if (code >= 0)
             return code;
     }

@@ -160,7 +160,9 @@ static enum emg_error report_recording(const struct emg_config *config, struct e
     if (report == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "%s", emg_strerror(EMG_ERROR_MEMORY));
     report->out = out;
-    enum emg_error error = emg_montage_create(&montage, config, &info, problem);
+    enum emg_error error = EMG_OK;
+    if (emg_montage_create(&montage, config, &info, problem) != EMG_OK)
+        error = EMG_ERROR_ARGUMENT; /* a configuration that does not fit the recording */
     if (error == EMG_OK)
         error = emg_analysis_create(&analysis, config, &info, &montage, write_line, report, problem);
     if (error == EMG_OK) {
@@ -198,5 +200,7 @@ int main(int argc, char **argv)
     if (out != NULL && out != stdout)
         (void)fclose(out);
     emg_recording_close(recording);
-    return error == EMG_OK ? EXIT_DONE : failure(problem.text, EXIT_FAILED);
+    if (error != EMG_OK)
+        return failure(problem.text, error == EMG_ERROR_ARGUMENT ? EXIT_USAGE : EXIT_FAILED);
+    return EXIT_DONE;
 }

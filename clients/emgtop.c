@@ -184,8 +184,9 @@ static int parse_options(struct options *options, int argc, char **argv)
         {"plain", no_argument, NULL, 'p'},      {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
     };
+    opterr = 0;
     int option;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
         switch (option) {
         case 'd':
             options->data = optarg;
@@ -204,7 +205,8 @@ static int parse_options(struct options *options, int argc, char **argv)
             emg_argument_version("emgtop");
             return EMG_EXIT_DONE;
         default:
-            fputs("see emgtop --help\n", stderr);
+            fprintf(stderr, "emgtop: %s'%s'; see emgtop --help\n",
+                    option == ':' ? "a value is missing behind " : "no such option: ", argv[optind - 1]);
             return EMG_EXIT_USAGE;
         }
     }

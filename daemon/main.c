@@ -64,8 +64,8 @@ static enum emg_error create_rings(struct daemon *d, struct emg_problem *problem
 static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem)
 {
     enum emg_error error = emg_capture_open(&d->capture, d->config, problem);
-    if (error == EMG_OK)
-        error = emg_montage_create(&d->montage, d->config, &d->capture->info, problem);
+    if (error == EMG_OK && emg_montage_create(&d->montage, d->config, &d->capture->info, problem) != EMG_OK)
+        error = EMG_ERROR_ARGUMENT; /* a configuration that does not fit its source */
     if (error == EMG_OK)
         error = create_rings(d, problem);
     if (error != EMG_OK)
@@ -127,7 +127,6 @@ static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
 {
     struct emg_wire wire;
     emg_worker_wire(d->worker, &wire);
-    announce(d, &wire);
     enum emg_error error = emg_publisher_start(d->publisher, &wire, problem);
     if (error != EMG_OK)
         return error;
@@ -139,8 +138,11 @@ static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
         .shutdown_fd = d->shutdown_fd,
     };
     error = emg_control_create(&d->control, &control, problem);
-    if (error != EMG_OK || !wait_for_audience(d))
+    if (error != EMG_OK)
         return error;
+    announce(d, &wire);
+    if (!wait_for_audience(d))
+        return EMG_OK;
     error = emg_worker_start(d->worker, problem);
     return error == EMG_OK ? emg_capture_start(d->capture, d->frames, problem) : error;
 }
@@ -203,7 +205,7 @@ static int run(const struct emg_config *config)
         (void)zmq_ctx_term(d.zmq);
     if (error != EMG_OK)
         emg_log("%s", problem.text);
-    return error == EMG_OK ? EXIT_DONE : EXIT_FAILED;
+    return error == EMG_OK ? EXIT_DONE : error == EMG_ERROR_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int main(int argc, char **argv)

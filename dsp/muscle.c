@@ -27,6 +27,12 @@ static const double GAP_FLAG_S = 1.0;
 
 static const uint32_t SPOILS_SPECTRUM = EMG_FLAG_CLIPPING | EMG_FLAG_FLAT;
 
+/* Holds the band-passed samples back until onset has told what they belong to. */
+struct delay_line {
+    float *x; /* [n + 1], a ring */
+    size_t n, at;
+};
+
 /* A stretch of one contraction on its way to the spectrum. */
 struct slice {
     float *x;
@@ -62,8 +68,8 @@ struct emg_muscle {
     size_t in_piece;
     uint32_t latched_flags;
     double linear_envelope_uv;
-    bool active;
 
+    struct delay_line delay;
     struct slice slice;
     struct waveform waveform;
 
@@ -131,12 +137,14 @@ static enum emg_error create_buffers(struct emg_muscle *m)
     const double df_hz = emg_spectrum_df_hz(m->spectrum);
     m->waveform.capacity = (size_t)ceil(WAVEFORM_S * m->rate_hz);
     m->waveform.x = calloc(m->waveform.capacity, sizeof m->waveform.x[0]);
+    m->delay.n = emg_onset_delay(m->onset);
+    m->delay.x = calloc(m->delay.n + 1, sizeof m->delay.x[0]);
     m->slice.x = calloc(emg_spectrum_slice_max(m->spectrum), sizeof m->slice.x[0]);
     m->correction = calloc(bins, sizeof m->correction[0]);
     m->corrected = calloc(bins, sizeof m->corrected[0]);
     m->pooled = calloc(bins, sizeof m->pooled[0]);
-    if (m->waveform.x == NULL || m->slice.x == NULL || m->correction == NULL || m->corrected == NULL ||
-        m->pooled == NULL)
+    if (m->waveform.x == NULL || m->delay.x == NULL || m->slice.x == NULL || m->correction == NULL ||
+        m->corrected == NULL || m->pooled == NULL)
         return EMG_ERROR_MEMORY;
 
     /* One bin beyond each edge is kept, since the band ends between bins. */
@@ -195,9 +203,15 @@ static double seconds_at(const struct emg_muscle *m, uint64_t frame)
     return (double)frame / m->config.rate_hz;
 }
 
+/* Whether the filters have settled at the sample that many outputs of the decimator after the last gap. */
+static bool is_settled_at(const struct emg_muscle *m, uint64_t outputs)
+{
+    return (double)outputs >= (SETTLE_S + m->config.rms_s) * m->rate_hz;
+}
+
 static bool is_settled(const struct emg_muscle *m)
 {
-    return (double)m->outputs >= (SETTLE_S + m->config.rms_s) * m->rate_hz;
+    return is_settled_at(m, m->outputs);
 }
 
 static void correct(const struct emg_muscle *m, const float *psd, float *corrected)
@@ -218,20 +232,30 @@ static void finish_slice(struct emg_muscle *m)
     slice->n = 0;
 }
 
+static float held_back(struct delay_line *delay, float newest)
+{
+    delay->x[delay->at] = newest;
+    delay->at = delay->at < delay->n ? delay->at + 1 : 0;
+    return delay->x[delay->at];
+}
+
 static void collect_slices(struct emg_muscle *m, size_t n)
 {
     struct slice *slice = &m->slice;
-    if ((m->latched_flags & SPOILS_SPECTRUM) != 0 || !is_settled(m)) {
-        slice->n = 0;
-        return;
-    }
+    const bool spoilt = (m->latched_flags & SPOILS_SPECTRUM) != 0;
     for (size_t i = 0; i < n; i++) {
+        const float x = held_back(&m->delay, m->banded[i]);
+        const uint64_t newest = m->outputs + i;
+        if (spoilt || newest < m->delay.n || !is_settled_at(m, newest - m->delay.n)) {
+            slice->n = 0;
+            continue;
+        }
         if (slice->n > 0 && m->burst[i] != slice->burst)
             finish_slice(m);
         if (m->burst[i] == 0)
             continue;
         slice->burst = m->burst[i];
-        slice->x[slice->n++] = m->banded[i];
+        slice->x[slice->n++] = x;
         if (slice->n == emg_spectrum_slice_max(m->spectrum))
             finish_slice(m);
     }
@@ -261,7 +285,6 @@ static void execute_piece(struct emg_muscle *m, const float *x, size_t n)
     emg_envelope_execute(m->envelope, m->amplified, m->enveloped, n_out);
     emg_onset_execute(m->onset, m->amplified, m->burst, n_out);
     m->linear_envelope_uv = (double)m->enveloped[n_out - 1];
-    m->active = m->burst[n_out - 1] != 0;
     collect_slices(m, n_out);
     collect_waveform(m, n_out);
     m->outputs += n_out;
@@ -296,7 +319,6 @@ void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame)
     m->waveform.n = 0;
     m->in_piece = 0;
     m->latched_flags = 0;
-    m->active = false;
     m->outputs = 0;
     m->origin = first_frame;
     m->frame = first_frame;
@@ -319,7 +341,7 @@ struct emg_muscle_activation emg_muscle_activation(const struct emg_muscle *m)
     return (struct emg_muscle_activation){
         .rms_uv = settled ? emg_envelope_rms_uv(m->envelope) : NAN,
         .envelope_uv = settled ? m->linear_envelope_uv : NAN,
-        .active = settled && m->active,
+        .active = settled && emg_onset_active(m->onset),
         .flags = flags_now(m),
     };
 }
@@ -413,6 +435,7 @@ void emg_muscle_destroy(struct emg_muscle *m)
     free(m->corrected);
     free(m->correction);
     free(m->slice.x);
+    free(m->delay.x);
     free(m->waveform.x);
     emg_course_destroy(m->course);
     emg_spectrum_destroy(m->spectrum);

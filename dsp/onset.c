@@ -1,7 +1,6 @@
 #include "dsp/onset.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -307,6 +306,11 @@ void emg_onset_execute(struct emg_onset *q, const float *x, uint32_t *burst, siz
         if (++q->in_step == q->step_samples)
             complete_step(q);
     }
+}
+
+bool emg_onset_active(const struct emg_onset *q)
+{
+    return q->active;
 }
 
 double emg_onset_noise_uv(const struct emg_onset *q)

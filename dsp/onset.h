@@ -1,17 +1,19 @@
 /* Tells active muscle from rest, sample by sample, with a double threshold on the short-time RMS.
  *
- * The level is the RMS over 50 ms, taken every 10 ms. The noise level is the 10 % quantile of the levels of
- * the last 30 s (the quietest parts; Agostini & Knaflitz 2012 give the reasoning for cyclic signals). A
- * contraction begins when the level stays above 3 x noise for 30 ms and ends when it stays below 2 x noise
- * for 50 ms (two thresholds and minimum durations after Bonato 1998). A stretch without contrast, 90 %
- * quantile below 3 x the 10 % quantile, is one long contraction when its median level exceeds 10 uV, else
- * rest. One instance serves one channel, one thread. */
+ * The level is the RMS over 50 ms, taken every 10 ms. The noise level is the RMS of the quietest parts of the
+ * last 30 s: of all levels up to twice their 10 % quantile (Agostini & Knaflitz 2012 give the reasoning for
+ * cyclic signals). A contraction begins when the level stays above 2 x noise for 30 ms and ends when it stays
+ * below 1.5 x noise for 50 ms (two thresholds and minimum durations after Bonato 1998); each edge is then
+ * dated, in retrospect, to the sample at which a change of variance is most likely (Staude & Wolf 1999, Med
+ * Eng Phys 21:449). A stretch without contrast, 90 % quantile below 3 x the 10 % quantile, is one long
+ * contraction when its median level exceeds 10 uV, else rest. One instance serves one channel, one thread. */
 #ifndef EMG_DSP_ONSET_H
 #define EMG_DSP_ONSET_H
 
 #include "dsp/error.h"
 #include "dsp/realtime.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,12 +34,16 @@ struct emg_onset_config {
  */
 enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_config *config);
 
-/* Takes n band-passed samples x (microvolts); writes to burst, for each, 0 for rest or the number of the
- * contraction it belongs to (1, 2, ... since creation). A sample gets the state decided by the last complete
- * 10 ms step before it. Until 1 s of levels is known all is rest, except in static mode. */
+/* What emg_onset_execute writes lies this many samples behind what it takes; 0 in static mode. */
 size_t emg_onset_delay(const struct emg_onset *q);
 
+/* Takes n band-passed samples x (microvolts); writes to burst, for each of the samples emg_onset_delay before
+ * them, 0 for rest or the number of the contraction it belongs to (1, 2, ... since creation). Until 1 s of
+ * levels is known all is rest, except in static mode. A sample that is not finite counts as 0. */
 EMG_REALTIME void emg_onset_execute(struct emg_onset *q, const float *x, uint32_t *burst, size_t n);
+
+/* Whether the muscle is active now: the state that the newest levels give, not yet dated. */
+EMG_REALTIME bool emg_onset_active(const struct emg_onset *q);
 
 /* Estimated noise level in microvolts RMS; NaN until 1 s of levels is known. In a stretch without contrast
  * that is taken as a contraction the noise is unknown: NaN. */

@@ -173,7 +173,8 @@ static void gives_the_same_bits_however_the_input_is_cut(void **state)
         float *x = simulate(rates_hz[i], EMG_SIMULATE_STRIDE, 6, 9, &n);
         for (size_t k = n / 2; k < n / 2 + n / 100; k++)
             x[k] = 6000; /* some clipping on the way */
-        const struct emg_muscle_config config = muscle_config(rates_hz[i]);
+        struct emg_muscle_config config = muscle_config(rates_hz[i]);
+        config.mode = i == 0 ? EMG_ONSET_STATIC : EMG_ONSET_AUTO;
         struct account *whole = listen(&config, x, n, 0);
         assert_true(whole->n_activation == 120 && whole->n_fatigue == 6 && whole->n_waveform > 5900 &&
                     whole->n_psd > 100);

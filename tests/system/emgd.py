@@ -329,13 +329,13 @@ def emg(seconds, rate_hz, rms_uv, seed, peak_hz=90.0):
     rng = random.Random(seed)
     n = int(seconds * rate_hz)
     damping = math.exp(-math.pi * 80.0 / rate_hz)
-    gain = rms_uv * math.sqrt(1 - damping**2)
     floor_uv = 2 * math.sqrt(rate_hz / 1000)
     result, y1, y2 = [], 0.0, 0.0
     for start in range(0, n, max(1, int(rate_hz / 10))):
         angle = 2 * math.pi * peak_hz * (1 - start / n / 3) / rate_hz
         a1, a2 = 2 * damping * math.cos(angle), -damping * damping
-        scale = gain * math.sin(angle) * 1.4 if start / rate_hz % 1.0 < 0.6 else 0.0
+        variance = (1 - a2) / ((1 + a2) * ((1 - a2) ** 2 - a1**2))  # of the autoregressive noise y
+        scale = rms_uv / math.sqrt(variance) if start / rate_hz % 1.0 < 0.6 else 0.0
         for _ in range(start, min(n, start + max(1, int(rate_hz / 10)))):
             y1, y2 = a1 * y1 + a2 * y2 + rng.gauss(0, 1), y1
             result.append(scale * y1 + rng.gauss(0, floor_uv))

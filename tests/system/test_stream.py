@@ -266,7 +266,8 @@ class StreamChecks:
                 unsettled = "unsettled" in body["flags"]
                 self.assertEqual((unsettled, unsettled), (body["rms_uv"] is None, body["envelope_uv"] is None), topic)
                 self.assertFalse(unsettled and body["active"])
-                self.assertEqual(unsettled, body["frame"] < 0.3 * self.rate_hz + 1, topic)
+                seconds = body["frame"] / self.rate_hz
+                self.assertTrue(unsettled if seconds < 0.2 else not unsettled if seconds > 0.5 else True, topic)
 
     def test_indices_are_those_of_the_published_spectrum(self):
         compared = 0
@@ -345,7 +346,7 @@ class SimulatedTreadmill(StreamChecks, unittest.TestCase):
             self.assertTrue(0.25 < share < 0.65, "%s active for %.2f of the time" % (topic, share))
             active = [body["rms_uv"] for body in settled if body["active"]]
             rest = [body["rms_uv"] for body in settled if not body["active"]]
-            self.assertGreater(sum(active) / len(active), 5 * sum(rest) / len(rest), topic)
+            self.assertGreater(sum(active) / len(active), 4 * sum(rest) / len(rest), topic)
 
 
 class RealTime(StreamChecks, unittest.TestCase):
@@ -438,7 +439,7 @@ class KnownTruth(unittest.TestCase):
 
     def collect(self, source, seconds, rate_hz=2000, topics=("fatigue", "status")):
         return emgd.by_topic(collect("--source", source, "--speed", "max", topics=topics, source__rate_hz=rate_hz,
-                                     source__duration_s=seconds))
+                                     source__duration_s=seconds, source__seed=3))
 
     def test_static_contraction_has_the_true_mdf_and_only_the_left_side_tires(self):
         streams = self.collect("synth:static", 120)
@@ -471,8 +472,10 @@ class KnownTruth(unittest.TestCase):
         streams = self.collect("synth:treadmill", 240)
         left, right = (streams["fatigue.%s.soleus" % side][-1].body for side in ("left", "right"))
         self.assertEqual("fatiguing", left["verdict"], left)
-        self.assertLess(left["slope_percent_per_min"], 2 * right["slope_percent_per_min"])
-        self.assertLess(left["shift_percent"], right["shift_percent"])
+        # the spectrum falls by 13.8 % within these minutes on the left, by 2.8 % on the right
+        self.assertLess(left["slope_percent_per_min"], right["slope_percent_per_min"])
+        self.assertLess(left["shift_percent"], -6)
+        self.assertLess(left["shift_percent"], right["shift_percent"] - 3)
         self.assertGreater(left["snr_db"], 10)
         early = streams["fatigue.left.soleus"][29].body
         self.assertEqual("undetermined", early["verdict"], early)

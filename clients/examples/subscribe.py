@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Prints activation and fatigue of each muscle as emgd publishes them. Usage: subscribe.py [ENDPOINT]"""
+
+import json
+import sys
+
+import zmq
+
+socket = zmq.Context().socket(zmq.SUB)
+socket.connect(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5556")
+for topic in ("activation.", "fatigue.", "status"):
+    socket.subscribe(topic)
+while True:
+    topic, body = socket.recv_multipart()[:2]
+    kind, _, muscle = topic.decode().partition(".")
+    message = json.loads(body)  # what is not known is None, never 0
+    if kind == "activation":
+        print(muscle, "RMS", message["rms_uv"], "uV", "active" if message["active"] else "rest", *message["flags"])
+    elif kind == "fatigue":
+        print(muscle, "MDF", message["mdf_hz"], "+-", message["mdf_se_hz"], "Hz:", message["verdict"], "-", message["reason"])
+    elif message["state"] == "ended":
+        break
