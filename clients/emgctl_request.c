@@ -88,7 +88,7 @@ static int print_reply(const struct emg_ctl_request *request, const char *text, 
     const json_t *ok = json_object_get(reply, "ok");
     const json_t *id = json_object_get(reply, "id");
     int code = EMG_EXIT_FAILED;
-    if (!json_is_boolean(ok))
+    if (text == NULL || !json_is_boolean(ok))
         fprintf(stderr, "emgctl: %s replied with what is not a reply: is it emgd's control endpoint?\n",
                 request->endpoint);
     else if (id != NULL && !json_equal(id, json_object_get(request->body, "id")))

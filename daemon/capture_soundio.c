@@ -192,7 +192,7 @@ static enum emg_error choose(struct session *s, const char *rest, const struct e
 {
     const char *colon = strchr(rest, ':');
     char backend[16];
-    if (colon == NULL || colon[1] == '\0' || colon - rest >= (ptrdiff_t)sizeof backend)
+    if (colon == NULL || colon == rest || colon[1] == '\0' || colon - rest >= (ptrdiff_t)sizeof backend)
         return emg_problem_set(
             problem, EMG_ERROR_ARGUMENT,
             "source \"%s\": use soundio:BACKEND:DEVICE with BACKEND alsa, pulseaudio or jack "
@@ -211,8 +211,8 @@ static enum emg_error choose(struct session *s, const char *rest, const struct e
     error = emg_soundio_list(list, backend, problem);
     for (size_t i = 0; i < EMG_SOUNDIO_BACKENDS && error == EMG_OK; i++)
         if (list->backends[i].problem.text[0] != '\0')
-            error =
-                emg_problem_set(problem, EMG_ERROR_DEVICE, "%s: %s", backend, list->backends[i].problem.text);
+            error = emg_problem_set(problem, EMG_ERROR_DEVICE, "source \"%s\": %s", config->source.spec,
+                                    list->backends[i].problem.text);
     if (error == EMG_OK)
         error = emg_soundio_choose(&s->choice, list->devices, list->n_devices, colon + 1, &need, problem);
     if (error == EMG_OK) {

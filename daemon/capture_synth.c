@@ -135,7 +135,7 @@ static enum emg_error open_synth(struct emg_capture **out, const char *rest, con
     const struct synth_scenario *scenario = find_scenario(rest);
     if (scenario == NULL)
         return emg_problem_set(
-            problem, EMG_ERROR_NOT_FOUND,
+            problem, EMG_ERROR_ARGUMENT,
             "source \"synth:%s\": no such scenario; there are treadmill, static, rest, ramp", rest);
     struct capture_synth *synth = calloc(1, sizeof *synth);
     if (synth == NULL)

@@ -15,6 +15,7 @@ void emg_problem_write(struct emg_problem *problem, const char *format, ...)
 
 /* The same, as an expression whose value is `error`: a function can end with `return emg_problem_set(problem,
  * EMG_ERROR_X, ...)`. */
-#define emg_problem_set(problem, error, ...) (emg_problem_write((problem), __VA_ARGS__), (enum emg_error)(error))
+#define emg_problem_set(problem, error, ...)                                                                 \
+    (emg_problem_write((problem), __VA_ARGS__), (enum emg_error)(error))
 
 #endif

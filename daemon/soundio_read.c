@@ -133,7 +133,8 @@ EMG_REALTIME static int read_once(struct emg_soundio_reader *reader, struct Soun
     return got;
 }
 
-/* What nobody wants must be taken all the same: ALSA's capture thread would call again at once, without end. */
+/* What nobody wants must be taken all the same: ALSA's capture thread would call again at once, without end.
+ */
 EMG_REALTIME static int discard_once(struct SoundIoInStream *stream, int asked)
 {
     struct SoundIoChannelArea *areas = NULL;

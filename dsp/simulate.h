@@ -37,8 +37,9 @@ struct emg_simulate_config {
     double fatigue;      /* fl and fh fall to (1 - fatigue) of these, 0 <= fatigue < 1, ... */
     double fatigue_s;    /* ... as 1 - fatigue * (1 - exp(-t / fatigue_s)); > 0; updated every 0.5 s */
     double cycle_s;      /* stride: duration of a gait cycle, > 0 */
-    uint64_t cycle_seed; /* stride: channels with the same one, and the same cycle, keep step with each other */
-    double cycle_cv;     /* stride: coefficient of variation of cycle_s, 0..0.2 */
+    uint64_t
+        cycle_seed;  /* stride: channels with the same one, and the same cycle, keep step with each other */
+    double cycle_cv; /* stride: coefficient of variation of cycle_s, 0..0.2 */
     double burst_start;  /* stride: phase at which the burst begins, 0..1 */
     double burst_length; /* stride: its share of the cycle, > 0, < 1; 15 % of it at each end is the
                             raised-cosine edge */

@@ -145,7 +145,7 @@ class Process:
 
 
 class Daemon(Process):
-    """emgd with endpoints of its own. A replay waits for its first subscriber."""
+    """emgd with endpoints of its own. A replay waits for its first subscriber, and would not wait for a second."""
 
     def __init__(self, *arguments, settings=()):
         self.sockets = tempfile.TemporaryDirectory()
@@ -207,9 +207,9 @@ class Stream:
         self.daemon = daemon
         self.socket = daemon.context.socket(zmq.SUB)
         self.socket.rcvhwm = receive_hwm
-        self.socket.connect(daemon.data)
         for prefix in prefixes:
             self.socket.subscribe(prefix)
+        self.socket.connect(daemon.data)  # now, so that all subscriptions arrive together
 
     def __enter__(self):
         return self

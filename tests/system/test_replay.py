@@ -139,13 +139,16 @@ class Replay(unittest.TestCase):
         path = self.directory / "long.bdf"
         emgd.write_bdf(path, 1000, [emgd.emg(40, 1000, 100, seed) for seed in (31, 32)], ["EMG L SOL", "EMG R SOL"])
         expected = report(path, {})
-        with emgd.Daemon("--source", "file:%s" % path, "--speed", "max", settings={"publish.hwm": 10}) as daemon:
-            with emgd.Process("emgctl", "--data", daemon.data, "watch") as watch, daemon.subscribe("", receive_hwm=10) as slow:
+        settings = {"publish.hwm": 10}
+        with watched(path, "max", settings) as (daemon, watch):
+            self.assert_same_lines(expected, finish(self, daemon, watch), "emgctl watch with publish.hwm=10")
+        with emgd.Daemon("--source", "file:%s" % path, "--speed", "max", settings=settings) as daemon:
+            with daemon.subscribe("", receive_hwm=10) as slow:
                 messages = [slow.next()]
                 while not emgd.is_end(messages[-1]):
                     schemas.check_message(messages[-1])  # takes far longer than the daemon needs for a message
                     messages.append(slow.next())
-                self.assert_same_lines(expected, finish(self, daemon, watch), "emgctl watch with publish.hwm=10")
+            self.assertEqual(0, daemon.wait(), daemon.describe())
         lines = [emgd.parse(line) for line in expected.splitlines()]
         self.assertEqual([(line["topic"], line["seq"]) for line in lines], [(m.topic, m.body["seq"]) for m in messages])
 

@@ -1,0 +1,11 @@
+#!/bin/sh
+# The linters over the tree. Arguments: which (format, cppcheck or tidy), the source tree, the build tree with compile_commands.json.
+set -eu
+cd "$2"
+case $1 in
+  format) find dsp daemon clients tests fixtures -name '*.[ch]' ! -name 'golden_*' -exec clang-format --dry-run -Werror {} + ;;
+  cppcheck) cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+    --suppress=missingIncludeSystem -I. dsp daemon clients tests ;;
+  # The tests are compiled with every warning; the deeper look is for what runs on somebody's leg.
+  tidy) find dsp daemon clients -name '*.c' -print0 | xargs -0 -n 4 clang-tidy -p "$3" --quiet ;;
+esac
