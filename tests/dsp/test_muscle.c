@@ -126,12 +126,33 @@ static void pools_only_the_contractions_of_a_stride_and_knows_their_snr(void **s
 
 /* All that a muscle tells, at fixed frames. */
 struct account {
-    struct emg_muscle_activation activation[200];
-    struct emg_muscle_fatigue fatigue[20];
+    double activation[200][4], fatigue[20][16]; /* as numbers: a struct has bytes between its members */
     float psd[4096];
     float waveform[32768];
     size_t n_activation, n_fatigue, n_psd, n_waveform;
 };
+
+static void note_fatigue(double numbers[16], struct emg_muscle *m)
+{
+    const struct emg_muscle_fatigue f = emg_muscle_fatigue(m);
+    const double all[16] = {f.indices.power_uv2,
+                            f.indices.mdf_hz,
+                            f.indices.mdf_se_hz,
+                            f.indices.mnf_hz,
+                            f.indices.mnf_se_hz,
+                            f.indices.ln_insm5,
+                            f.seconds,
+                            f.bursts,
+                            f.rms_uv,
+                            f.snr_db,
+                            f.slope_hz_per_min,
+                            f.slope_percent_per_min,
+                            f.verdict,
+                            f.reason,
+                            f.jasa,
+                            f.flags};
+    memcpy(numbers, all, sizeof all);
+}
 
 static struct account *listen(const struct emg_muscle_config *config, const float *x, size_t n, uint32_t cut)
 {
@@ -147,14 +168,16 @@ static struct account *listen(const struct emg_muscle_config *config, const floa
         done += take;
         if (take == 0 || done % tick != 0)
             continue;
-        account->activation[account->n_activation++] = emg_muscle_activation(m);
+        const struct emg_muscle_activation a = emg_muscle_activation(m);
+        const double numbers[] = {a.rms_uv, a.envelope_uv, a.active, a.flags};
+        memcpy(account->activation[account->n_activation++], numbers, sizeof numbers);
         const float *waveform = NULL;
         uint64_t first_frame = 0;
         const size_t n_waveform = emg_muscle_take_waveform(m, &waveform, &first_frame);
         memcpy(account->waveform + account->n_waveform, waveform, n_waveform * sizeof *waveform);
         account->n_waveform += n_waveform;
         if (done % (tick * 20) == 0)
-            account->fatigue[account->n_fatigue++] = emg_muscle_fatigue(m);
+            note_fatigue(account->fatigue[account->n_fatigue++], m);
     }
     const float *psd = NULL;
     double f0_hz = 0, df_hz = 0;

@@ -244,7 +244,7 @@ class BadInput(unittest.TestCase):
 
     def test_unknown_backend(self):
         for backend in ("oss", "dummy", "ALSA", ""):
-            self.check_source(USAGE, ['"%s"' % backend, "alsa", "pulseaudio", "jack"], "soundio:%s:CARD=EMG" % backend)
+            self.check_source(USAGE, [backend, "alsa", "pulseaudio", "jack"], "soundio:%s:CARD=EMG" % backend)
 
     def test_absent_device(self):
         # where there is no sound card at all, that is what is wrong
