@@ -131,9 +131,9 @@ static void draw_title(struct screen *screen, const struct emg_top_muscle *muscl
     pad_to(screen, 29);
     print(screen, activity == EMG_TOP_ACTIVE ? REVERSE : FAINT, " %s ",
           activity == EMG_TOP_ACTIVE ? "ACTIVE" : emg_top_activity_word(activity));
-    pad_to(screen, 38);
+    pad_to(screen, 37);
     print(screen, verdict_style(verdict), " %s ", emg_top_word(verdict));
-    pad_to(screen, 53);
+    pad_to(screen, 51);
 }
 
 /* The gravest flags come first; two dots stand for those that do not fit. */
@@ -223,7 +223,7 @@ static void draw_muscle(struct screen *screen, const struct emg_top_muscle *musc
         end_line(screen);
         pad_to(screen, 4);
     } else {
-        pad_to(screen, screen->columns > MDF_TEXT ? screen->columns - MDF_TEXT : 0);
+        print(screen, PLAIN, "  ");
     }
     draw_mdf(screen, &muscle->fatigue);
     if (n_rows > 2)

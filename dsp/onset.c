@@ -11,7 +11,7 @@ enum {
     WINDOW = 5,          /* of the RMS level */
     HISTORY = 3000,      /* of the levels that the noise is taken from */
     HISTORY_KNOWN = 100, /* levels needed before anything is decided */
-    ONSET_HOLD = 3,      /* the level stays above for this long after it first was */
+    ONSET_HOLD = 5,      /* the level stays above for this long after it first was */
     OFFSET_HOLD = 5,     /* the level stays below for this long after it first was */
     SEARCH = WINDOW + 1, /* the change lies within this before the level crosses its threshold */
     SHORTEST = 3,        /* contraction */
@@ -26,8 +26,9 @@ static const double LOWEST_DB = -60.0;
 enum { BINS = 720 };
 
 static const double NOISE_QUANTILE = 0.1;
-static const double NOISE_LIMIT = 2.0;      /* x that quantile: levels up to here are noise */
-static const double BEGIN = 2.0, END = 1.5; /* x noise */
+static const double NOISE_LIMIT = 2.0;  /* x that quantile: levels up to here are noise */
+static const double LOWEST_BEGIN = 2.0; /* x noise */
+static const double END = 0.75;         /* x the level at which a contraction begins */
 
 static const double CONTRAST = 3.0;        /* of the 90 % to the 10 % quantile */
 static const double CONTRACTION_UV = 10.0; /* median level above which a stretch without contrast is active */
@@ -145,18 +146,21 @@ static double noise_uv(const struct emg_onset *q, double quantile)
     return sqrt(power / count);
 }
 
+/* A contraction begins half-way, in dB, from rest to activity, since a muscle at rest is not always silent;
+ * at a low SNR no lower than false alarms allow. */
 static void update_thresholds(struct emg_onset *q)
 {
     const double low_uv = quantile_uv(q, NOISE_QUANTILE);
+    const double high_uv = quantile_uv(q, 1.0 - NOISE_QUANTILE);
 
-    if (q->mode == EMG_ONSET_AUTO && quantile_uv(q, 1.0 - NOISE_QUANTILE) < CONTRAST * low_uv &&
-        quantile_uv(q, 0.5) > CONTRACTION_UV) {
+    if (q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv && quantile_uv(q, 0.5) > CONTRACTION_UV) {
         q->thresholds = (struct thresholds){RESUME * low_uv, CEASE * low_uv, CEASE * low_uv};
         q->noise_uv = NAN;
         return;
     }
     q->noise_uv = noise_uv(q, low_uv);
-    q->thresholds = (struct thresholds){BEGIN * q->noise_uv, END * q->noise_uv, q->noise_uv};
+    const double begin_uv = fmax(LOWEST_BEGIN * q->noise_uv, sqrt(q->noise_uv * high_uv));
+    q->thresholds = (struct thresholds){begin_uv, END * begin_uv, q->noise_uv};
 }
 
 /* Twice the log-likelihood ratio, active to rest, of the sample that lies `back` samples before the newest (1

@@ -2,7 +2,7 @@
 
 #include "dsp/quality.h"
 #include "dsp/simulate.h"
-#include "tests/daemon/allocations.h"
+#include "tests/allocations.h"
 
 #include <math.h>
 #include <setjmp.h>

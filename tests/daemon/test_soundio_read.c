@@ -3,7 +3,7 @@
 #include "daemon/soundio_read.h"
 
 #include "daemon/stream.h"
-#include "tests/daemon/allocations.h"
+#include "tests/allocations.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 #include "dsp/sos.h"
 #include "fixtures/golden_filters.h"
+#include "tests/allocations.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,25 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* malloc of the sanitizers cannot be replaced; there the test that needs it is skipped. */
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&                 \
-    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer) &&                                 \
-    !__has_feature(memory_sanitizer)
-#define CAN_FAIL_CALLOC 1
-
-extern void *__libc_calloc(size_t count, size_t size);
-
-static bool memory_is_out;
-
-void *calloc(size_t count, size_t size)
-{
-    return memory_is_out ? NULL : __libc_calloc(count, size);
-}
-#endif
 
 static const double PI = 3.14159265358979323846;
 
@@ -318,7 +300,7 @@ static void edges_next_to_the_limits_stay_finite(void **state)
 static void lack_of_memory_is_an_error(void **state)
 {
     (void)state;
-#ifdef CAN_FAIL_CALLOC
+#if EMG_ALLOCATIONS_COUNTED
     struct emg_sos_config config = {2000.0, 20.0, 450.0, 4};
     struct emg_sos *q = (struct emg_sos *)(uintptr_t)1;
     memory_is_out = true;

@@ -1,10 +1,12 @@
-/* Counts calls of the allocator, the libraries' too, by standing in for it (glibc). Include in one file of a
- * program. */
+/* Counts calls of the allocator, the libraries' too, and makes it fail on demand, by standing in for it
+ * (glibc). Include in one file of a program. A sanitizer has an allocator of its own: there
+ * EMG_ALLOCATIONS_COUNTED is 0 and nothing happens. */
 #ifndef EMG_TESTS_ALLOCATIONS_H
 #define EMG_TESTS_ALLOCATIONS_H
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -18,8 +20,8 @@
 #define EMG_ALLOCATIONS_COUNTED 1
 #endif
 
-/* A sanitizer has an allocator of its own: there nothing is counted. */
 static _Atomic unsigned long allocations;
+static _Atomic bool memory_is_out;
 
 #if EMG_ALLOCATIONS_COUNTED
 void *__libc_malloc(size_t size);
@@ -31,37 +33,37 @@ void __libc_free(void *old);
 void *malloc(size_t size)
 {
     allocations++;
-    return __libc_malloc(size);
+    return memory_is_out ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
     allocations++;
-    return __libc_calloc(n, size);
+    return memory_is_out ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *old, size_t size)
 {
     allocations++;
-    return __libc_realloc(old, size);
+    return memory_is_out ? NULL : __libc_realloc(old, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
     allocations++;
-    return __libc_memalign(alignment, size);
+    return memory_is_out ? NULL : __libc_memalign(alignment, size);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
     allocations++;
-    return __libc_memalign(alignment, size);
+    return memory_is_out ? NULL : __libc_memalign(alignment, size);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
     allocations++;
-    *out = __libc_memalign(alignment, size);
+    *out = memory_is_out ? NULL : __libc_memalign(alignment, size);
     return *out != NULL ? 0 : ENOMEM;
 }
 
