@@ -11,7 +11,7 @@ enum {
     WINDOW = 5,          /* of the RMS level */
     HISTORY = 3000,      /* of the levels that the noise is taken from */
     HISTORY_KNOWN = 100, /* levels needed before anything is decided */
-    ONSET_HOLD = 5,      /* the level stays above for this long after it first was */
+    ONSET_HOLD = 6,      /* the level stays above for this long after it first was */
     OFFSET_HOLD = 5,     /* the level stays below for this long after it first was */
     SEARCH = WINDOW + 1, /* the change lies within this before the level crosses its threshold */
     SHORTEST = 3,        /* contraction */
