@@ -56,14 +56,15 @@ demo() {
   # shellcheck disable=SC2086
   install $build_packages
   build release -DBUILD_TESTING=OFF
-  local bin=build/release/bin socket
-  socket=$(mktemp -d)
+  local bin=build/release/bin
   echo "bootstrap.sh: a SIMULATED treadmill run (synth:treadmill); Ctrl-C ends it"
-  "$bin/emgd" --source synth:treadmill --set "publish.data=ipc://$socket/data" --set "publish.control=ipc://$socket/control" &
+  "$bin/emgd" --source synth:treadmill &
   local daemon=$! status=0
-  trap 'kill "$daemon" 2>/dev/null; wait "$daemon" 2>/dev/null; rm -rf "$socket"' EXIT
+  trap 'kill "$daemon" 2>/dev/null; wait "$daemon" 2>/dev/null' EXIT
   trap 'exit 0' INT TERM
-  "$bin/emgtop" --data "ipc://$socket/data" $([ "$seconds" = 0 ] || echo --seconds "$seconds") || status=$?
+  sleep 0.5 # a port in use has shown by then
+  kill -0 "$daemon" 2>/dev/null || { wait "$daemon" || status=$?; exit $status; }
+  "$bin/emgtop" $([ "$seconds" = 0 ] || echo --seconds "$seconds") || status=$?
   kill -0 "$daemon" 2>/dev/null || [ $status != 0 ] || { wait "$daemon" || status=$?; }
   exit $status
 }

@@ -15,7 +15,7 @@ enum emg_output_state {
     EMG_OUTPUT_FAILED,  /* errno tells why */
 };
 
-/* stop_fd as emg_stop_open gives it. Returns NULL with errno: EBADF when standard output is not open. */
+/* stop_fd as emg_stop_open gives it. Returns NULL with errno. */
 struct emg_output *emg_output_create(int stop_fd);
 
 /* Appends n bytes; writes only when there is much to write. */

@@ -1,13 +1,17 @@
 #include "clients/stop.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 int emg_stop_open(double seconds)
 {
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        return -1;
     sigset_t ending;
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT);

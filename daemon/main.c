@@ -21,7 +21,7 @@
 #include <zmq.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { POLL_MS = 100, MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20 };
+enum { POLL_MS = 100, FINISH_MS = 500, MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20 };
 static const double FRAME_RING_S = 2.0;
 
 struct daemon {
@@ -34,6 +34,7 @@ struct daemon {
     struct emg_worker *worker;
     struct emg_publisher *publisher;
     struct emg_control *control;
+    bool urgent; /* the end has been asked for, it is not the source's */
 };
 
 /* Signals are blocked in every thread: one handled on a capture thread would end the capture. */
@@ -47,7 +48,18 @@ static int block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
         return -1;
-    return signalfd(-1, &signals, SFD_CLOEXEC);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* What has already been taken as a request to end does not count twice. */
+static void unblock_signals(int signal_fd)
+{
+    struct signalfd_siginfo taken;
+    sigset_t none;
+    (void)sigemptyset(&none);
+    while (read(signal_fd, &taken, sizeof taken) > 0)
+        ;
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static enum emg_error create_rings(struct daemon *d, struct emg_problem *problem)
@@ -104,7 +116,16 @@ static void announce(const struct daemon *d, const struct emg_wire *wire)
     emg_log("data %s, control %s", d->config->publish.data, d->config->publish.control);
 }
 
-static bool told_to_stop(const struct daemon *d, int timeout_ms)
+/* Waits for a signal or a shutdown request. */
+static bool asked_to_end(struct daemon *d, int timeout_ms)
+{
+    struct pollfd fds[] = {{.fd = d->signal_fd, .events = POLLIN}, {.fd = d->shutdown_fd, .events = POLLIN}};
+    d->urgent = d->urgent || poll(fds, sizeof fds / sizeof fds[0], timeout_ms) > 0;
+    return d->urgent;
+}
+
+/* Waits for that or for the last block's analysis. */
+static bool told_to_stop(struct daemon *d, int timeout_ms)
 {
     struct pollfd fds[] = {{.fd = d->signal_fd, .events = POLLIN},
                            {.fd = d->shutdown_fd, .events = POLLIN},
@@ -113,7 +134,7 @@ static bool told_to_stop(const struct daemon *d, int timeout_ms)
 }
 
 /* A replay loses nothing by beginning a little later: whoever subscribes in time sees all of it. */
-static bool wait_for_audience(const struct daemon *d)
+static bool wait_for_audience(struct daemon *d)
 {
     const int64_t limit_ns = emg_clock_monotonic_ns() + (int64_t)(d->config->publish.wait_s * 1e9);
     while (!d->capture->info.realtime && !emg_publisher_has_audience(d->publisher) &&
@@ -166,9 +187,12 @@ static void tear_down(struct daemon *d, bool started)
     if (started) {
         struct pollfd done = {.fd = d->done_fd, .events = POLLIN};
         emg_capture_stop(d->capture);
-        (void)poll(&done, 1, 1000);
+        (void)poll(&done, 1, FINISH_MS);
         emg_worker_stop(d->worker);
-        emg_publisher_stop(d->publisher);
+        emg_publisher_finish(d->publisher);
+        while (!emg_publisher_has_ended(d->publisher) && !asked_to_end(d, POLL_MS / 10))
+            ;
+        emg_publisher_stop(d->publisher, asked_to_end(d, 0));
     }
     emg_control_destroy(d->control);
     emg_publisher_destroy(d->publisher);
@@ -201,6 +225,8 @@ static int run(const struct emg_config *config)
     if (error == EMG_OK)
         error = serve(&d, &problem);
     tear_down(&d, started);
+    unblock_signals(
+        d.signal_fd); /* a subscriber that is behind must not keep the process from ending at once */
     if (d.zmq != NULL)
         (void)zmq_ctx_term(d.zmq);
     if (error != EMG_OK)

@@ -15,6 +15,8 @@ static const int64_t POLL_NS = 500000;
 static const int64_t SETTLE_NS = 200000000;
 static const int64_t PATIENCE_NS = 10000000000;
 
+enum { LINGER_MS = 60000, URGENT_LINGER_MS = 500 };
+
 /* The last text of one topic. */
 struct last_message {
     char *body;
@@ -27,7 +29,7 @@ struct emg_publisher {
     void *socket;
     pthread_t thread;
     bool started;
-    _Atomic bool stop;
+    _Atomic bool stop, urgent, ended;
     _Atomic int64_t subscribed_ns; /* when the last subscription came; 0: none yet */
 
     pthread_mutex_t mutex; /* guards last */
@@ -44,7 +46,7 @@ static enum emg_error bind_socket(struct emg_publisher *p, struct emg_problem *p
     const int hwm = (int)p->config.hwm;
     const int nodrop = p->config.lossless;
     const int keepalive = 1;
-    const int linger_ms = p->config.lossless ? (int)(PATIENCE_NS / 1000000) : 1000;
+    const int linger_ms = URGENT_LINGER_MS;
     p->socket = zmq_socket(p->config.context, ZMQ_XPUB);
     if (p->socket == NULL || zmq_setsockopt(p->socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0 ||
         zmq_setsockopt(p->socket, ZMQ_XPUB_NODROP, &nodrop, sizeof nodrop) != 0 ||
@@ -99,7 +101,7 @@ static bool send_topic(struct emg_publisher *p, size_t length)
 {
     const int64_t give_up_ns = emg_clock_monotonic_ns() + PATIENCE_NS;
     while (zmq_send(p->socket, p->topic, length, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
-        if (errno != EAGAIN || !p->lossless)
+        if (errno != EAGAIN || !p->lossless || atomic_load_explicit(&p->urgent, memory_order_relaxed))
             return false;
         if (emg_clock_monotonic_ns() > give_up_ns) {
             const int nodrop = 0;
@@ -162,8 +164,10 @@ static void *run(void *argument)
             publish_next(p, message);
             emg_ring_release(p->config.messages);
         }
-        if (stop)
+        if (stop) {
+            atomic_store_explicit(&p->ended, true, memory_order_release);
             return NULL;
+        }
         emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
     }
 }
@@ -213,20 +217,33 @@ void emg_publisher_status(struct emg_publisher *p, struct emg_json *json)
     (void)pthread_mutex_unlock(&p->mutex);
 }
 
-void emg_publisher_stop(struct emg_publisher *p)
+void emg_publisher_finish(struct emg_publisher *p)
+{
+    atomic_store_explicit(&p->stop, true, memory_order_release);
+}
+
+bool emg_publisher_has_ended(const struct emg_publisher *p)
+{
+    return !p->started || atomic_load_explicit(&p->ended, memory_order_acquire);
+}
+
+void emg_publisher_stop(struct emg_publisher *p, bool urgent)
 {
     if (!p->started)
         return;
-    atomic_store_explicit(&p->stop, true, memory_order_release);
+    atomic_store_explicit(&p->urgent, urgent, memory_order_relaxed);
+    emg_publisher_finish(p);
     (void)pthread_join(p->thread, NULL);
     p->started = false;
+    const int linger_ms = p->lossless && !urgent ? LINGER_MS : URGENT_LINGER_MS;
+    (void)zmq_setsockopt(p->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
 }
 
 void emg_publisher_destroy(struct emg_publisher *p)
 {
     if (p == NULL)
         return;
-    emg_publisher_stop(p);
+    emg_publisher_stop(p, true);
     if (p->socket != NULL)
         (void)zmq_close(p->socket);
     for (size_t topic = 0; topic < EMG_TOPIC_COUNT; topic++)

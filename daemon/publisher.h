@@ -42,8 +42,15 @@ void emg_publisher_snapshot(struct emg_publisher *p, struct emg_json *json);
 /* Writes "status": the body of the last status, null when there was none. */
 void emg_publisher_status(struct emg_publisher *p, struct emg_json *json);
 
-/* Publishes what is still on the ring and ends the thread. The worker must have ended. */
-void emg_publisher_stop(struct emg_publisher *p);
+/* Lets the thread end by itself once it has published what is still on the ring. The worker must have ended.
+ */
+void emg_publisher_finish(struct emg_publisher *p);
+bool emg_publisher_has_ended(const struct emg_publisher *p);
+
+/* Finishes and waits for the thread's end. What subscribers have not taken by then is kept for them for a
+ * minute after a lossless replay; when the end is urgent, nobody is waited for, and half a second is all they
+ * have. */
+void emg_publisher_stop(struct emg_publisher *p, bool urgent);
 
 void emg_publisher_destroy(struct emg_publisher *p); /* stops first; NULL is a no-op */
 

@@ -6,18 +6,16 @@
 
 static const double STEP_S = 0.01;
 
-/* In steps. */
+/* In steps. The level stays up for WINDOW steps after a spike however short: a longer ONSET_HOLD keeps a
+ * spike from being a contraction. */
 enum {
     WINDOW = 5,          /* of the RMS level */
-    HISTORY = 3000,      /* of the levels that the noise is taken from */
+    HISTORY = 3000,      /* of the levels that noise and activity are taken from */
     HISTORY_KNOWN = 100, /* levels needed before anything is decided */
     ONSET_HOLD = 6,      /* the level stays above for this long after it first was */
     OFFSET_HOLD = 5,     /* the level stays below for this long after it first was */
-    SEARCH = WINDOW + 1, /* the change lies within this before the level crosses its threshold */
-    SHORTEST = 3,        /* contraction */
-    /* The decision on the earliest onset of a contraction that proves too short must come before its output.
-     */
-    DELAY = OFFSET_HOLD + SEARCH + SHORTEST,
+    SEARCH = 10,         /* the change lies within this before the level crosses its threshold */
+    DELAY = ONSET_HOLD + SEARCH,
 };
 
 /* Histogram of the levels in dB re 1 uV. */
@@ -230,16 +228,9 @@ static void begin_contraction(struct emg_onset *q)
 
 static void end_contraction(struct emg_onset *q)
 {
-    const size_t after = date_offset(q);
-
     q->active = false;
-    if (q->since_onset - after < SHORTEST * q->step_samples) {
-        mark(q, q->since_onset, 0);
-        q->newest--;
-    } else {
-        mark(q, after, 0);
-    }
-    q->since_edge = after;
+    q->since_edge = date_offset(q);
+    mark(q, q->since_edge, 0);
 }
 
 static void decide(struct emg_onset *q, double level_uv)

@@ -27,7 +27,7 @@ enum emg_simulate_course {
 };
 
 struct emg_simulate_config {
-    double rate_hz; /* >= 1000 */
+    double rate_hz; /* 1000..1e6 */
     uint64_t seed;
     enum emg_simulate_course course;
     double rms_uv;   /* of the EMG where the amplitude is 1, >= 0 */
@@ -37,17 +37,16 @@ struct emg_simulate_config {
     double fatigue;      /* fl and fh fall to (1 - fatigue) of these, 0 <= fatigue < 1, ... */
     double fatigue_s;    /* ... as 1 - fatigue * (1 - exp(-t / fatigue_s)); > 0; updated every 0.5 s */
     double cycle_s;      /* stride: duration of a gait cycle, > 0 */
-    uint64_t
-        cycle_seed;  /* stride: channels with the same one, and the same cycle, keep step with each other */
-    double cycle_cv; /* stride: coefficient of variation of cycle_s, 0..0.2 */
+    uint64_t cycle_seed; /* stride: channels with the same one and the same cycle keep step with each other */
+    double cycle_cv;     /* stride: coefficient of variation of cycle_s, 0..0.2 */
     double burst_start;  /* stride: phase at which the burst begins, 0..1 */
     double burst_length; /* stride: its share of the cycle, > 0, < 1; 15 % of it at each end is the
                             raised-cosine edge */
     double ramp_s;       /* ramp: > 0 */
 };
 
-/* Errors: EMG_ERROR_ARGUMENT for a value outside the ranges above, EMG_ERROR_MEMORY. On error *out is NULL.
- */
+/* Errors: EMG_ERROR_ARGUMENT for a value outside the ranges above (those marked stride or ramp count only in
+ * that course), EMG_ERROR_MEMORY. On error *out is NULL. */
 enum emg_error emg_simulate_create(struct emg_simulate **out, const struct emg_simulate_config *config);
 
 /* Writes n samples in microvolts to y[0], y[stride], y[2 * stride], ... */
@@ -57,7 +56,8 @@ void emg_simulate_execute(struct emg_simulate *q, float *y, size_t stride, size_
  * frequencies and the given corner frequencies. */
 double emg_simulate_psd(double frequency_hz, double fl_hz, double fh_hz, double rms_uv);
 
-/* Median frequency of the closed form over low_hz..high_hz, by numeric integration, within 0.001 Hz. */
+/* Median frequency of the closed form over low_hz..high_hz, by numeric integration, within 0.001 Hz; NaN
+ * unless 0 <= low_hz < high_hz and both corner frequencies are > 0. */
 double emg_simulate_mdf_hz(double fl_hz, double fh_hz, double low_hz, double high_hz);
 
 void emg_simulate_reset(struct emg_simulate *q);   /* begins again with the same seed */

@@ -62,6 +62,9 @@ static void flags_a_signal_that_reaches_full_scale_and_no_other(void **state)
     feed_sine(q, 6000, 0, 0, 480);
     assert_int_equal(emg_quality_flags(q), EMG_FLAG_CLIPPING);
     emg_quality_reset(q);
+    feed_sine(q, 5000, 0, 0, 480); /* just reaches full scale */
+    assert_int_equal(emg_quality_flags(q), EMG_FLAG_CLIPPING);
+    emg_quality_reset(q);
     feed_sine(q, 1000, -4500, 0, 480); /* one rail is enough */
     assert_int_equal(emg_quality_flags(q), EMG_FLAG_CLIPPING);
     emg_quality_destroy(q);

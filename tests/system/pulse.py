@@ -160,11 +160,14 @@ class Pulse:
         data = self._widen(frames).tobytes()
         frame_bytes = 4 * self.pipe_channels
         step = PIPE_BYTES if pace_hz is None else max(1, min(pace_hz // 200, PIPE_BYTES // frame_bytes)) * frame_bytes
-        start = last = time.monotonic()
+        due = last = time.monotonic()
         done = 0
         while done < len(data):
             if pace_hz is not None:
-                time.sleep(max(0.0, start + done / frame_bytes / pace_hz - time.monotonic()))
+                # After a delay of ours the frames come later, not faster: a burst is no device's way.
+                now = time.monotonic()
+                time.sleep(max(0.0, due - now))
+                due = max(due, now) + step / frame_bytes / pace_hz
             try:
                 done += os.write(self.fifo, data[done : done + step])
                 last = time.monotonic()

@@ -317,7 +317,8 @@ class BadInput(unittest.TestCase):
 
     def test_command_that_the_daemon_refuses(self):
         with emgd.Daemon("--source", "synth:rest") as daemon:
-            self.check(FAILED, ["fly", "unknown_command"], "emgctl", "--control", daemon.control, "fly")
+            self.check(FAILED, ["fly", "unknown_command"], "emgctl", "--control", daemon.control,
+                       "--timeout", emgd.PATIENCE_S, "fly")
 
     # --- output ---
 

@@ -39,7 +39,8 @@ def finish(test, daemon, watch):
     """The lines, once both have ended by themselves."""
     test.assertEqual(0, watch.wait(), watch.describe())
     test.assertEqual(0, daemon.wait(), daemon.describe())
-    test.assertEqual("", watch.err(), watch.describe())
+    told = [line for line in watch.err().splitlines() if "yet, waiting" not in line]  # a hint on a busy machine
+    test.assertEqual([], told, watch.describe())
     return watch.out()
 
 
