@@ -6,8 +6,8 @@
 
 /* Returns a descriptor that becomes readable at the first of these and stays so, or -1 with errno: EBADF when
  * standard output is not open, since the descriptor would take its place. From then on SIGINT, SIGTERM and
- * SIGALRM are blocked and SIGPIPE is ignored: a closed output is an error of its write. seconds  > 0;
- * INFINITY: no limit */
+ * SIGALRM are blocked and SIGPIPE is ignored: a closed output is an error of its write.
+ *   seconds  > 0; INFINITY: no limit */
 int emg_stop_open(double seconds);
 
 #endif

@@ -133,12 +133,14 @@ static bool told_to_stop(struct daemon *d, int timeout_ms)
     return poll(fds, sizeof fds / sizeof fds[0], timeout_ms) > 0;
 }
 
-/* A replay loses nothing by beginning a little later: whoever subscribes in time sees all of it. */
+/* What has an end, or no pace of its own, loses nothing by beginning a little later: whoever subscribes in
+ * time sees all of it. */
 static bool wait_for_audience(struct daemon *d)
 {
+    const struct emg_stream_info *info = &d->capture->info;
+    const bool waits = !info->realtime && (info->n_frames > 0 || d->config->source.speed != 1);
     const int64_t limit_ns = emg_clock_monotonic_ns() + (int64_t)(d->config->publish.wait_s * 1e9);
-    while (!d->capture->info.realtime && !emg_publisher_has_audience(d->publisher) &&
-           emg_clock_monotonic_ns() < limit_ns)
+    while (waits && !emg_publisher_has_audience(d->publisher) && emg_clock_monotonic_ns() < limit_ns)
         if (told_to_stop(d, POLL_MS / 10))
             return false;
     return true;

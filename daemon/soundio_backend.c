@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <pulse/introspect.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,35 +43,18 @@ enum SoundIoFormat emg_soundio_native_format(enum emg_soundio_format format)
 /* libsoundio copies the names of PulseAudio's default sink and source without asking whether there are any,
  * and crashes on a server that has no sink, or whose last source has gone. The dynamic linker prefers the
  * program's own symbols, so that libsoundio's call comes here, on libpulse's thread: a missing name becomes
- * an empty one. The declarations are those of libpulse's stable interface, pulse/introspect.h. */
-struct pa_context;
-struct pa_operation;
-struct pa_server_info {
-    const char *user_name, *host_name, *server_version, *server_name;
-    struct {
-        int format;
-        uint32_t rate;
-        uint8_t channels;
-    } sample_spec;
-    const char *default_sink_name, *default_source_name;
-    uint32_t cookie;
-    struct {
-        uint8_t channels;
-        int map[32];
-    } channel_map;
-};
-typedef void server_info_callback(struct pa_context *, const struct pa_server_info *, void *);
-typedef struct pa_operation *get_server_info(struct pa_context *, server_info_callback *, void *);
+ * an empty one. */
+typedef pa_operation *get_server_info(pa_context *, pa_server_info_cb_t, void *);
 
 struct server_info_call {
-    server_info_callback *callback;
+    pa_server_info_cb_t callback;
     void *userdata;
 };
 
-static void on_server_info(struct pa_context *context, const struct pa_server_info *info, void *userdata)
+static void on_server_info(pa_context *context, const pa_server_info *info, void *userdata)
 {
     const struct server_info_call call = *(struct server_info_call *)userdata;
-    struct pa_server_info complete;
+    pa_server_info complete;
     free(userdata);
     if (info != NULL) {
         complete = *info;
@@ -84,8 +68,7 @@ static void on_server_info(struct pa_context *context, const struct pa_server_in
 
 __attribute__((visibility("default"))) get_server_info pa_context_get_server_info;
 
-struct pa_operation *pa_context_get_server_info(struct pa_context *context, server_info_callback *callback,
-                                                void *userdata)
+pa_operation *pa_context_get_server_info(pa_context *context, pa_server_info_cb_t callback, void *userdata)
 {
     get_server_info *real = NULL;
     void *symbol = dlsym(RTLD_NEXT, "pa_context_get_server_info");
@@ -96,7 +79,7 @@ struct pa_operation *pa_context_get_server_info(struct pa_context *context, serv
         return NULL;
     }
     *call = (struct server_info_call){.callback = callback, .userdata = userdata};
-    struct pa_operation *operation = real(context, on_server_info, call);
+    pa_operation *operation = real(context, on_server_info, call);
     if (operation == NULL)
         free(call);
     return operation;

@@ -25,8 +25,8 @@ COMMON = {"v": 1, "t": 1763845200.5, "frame": 4799, "session": None}
 MUSCLE = "left.soleus"
 
 
-def status(seq, state="running", source="synth:treadmill"):
-    return "status", dict(COMMON, seq=seq, state=state, source=source, rate_hz=48000, channels=4, muscles=[MUSCLE], frames=4800,
+def status(seq, state="running", source="synth:treadmill", muscles=(MUSCLE,)):
+    return "status", dict(COMMON, seq=seq, state=state, source=source, rate_hz=48000, channels=4, muscles=list(muscles), frames=4800,
                           gaps=2, frames_lost=77, ring_peak_percent=None, messages_dropped=0, clock_ppm=None, clock_ppm_se=None,
                           load_percent=1.5, latency_ms={"p50": 1, "p99": 2, "max": 3}, recording=None, version="0")
 
@@ -199,6 +199,56 @@ class Watch(unittest.TestCase):
         self.assertGreaterEqual(len(err.splitlines()), 2)
 
 
+    def test_an_array_stays_out_of_its_line_and_must_be_as_its_body_says(self):
+        body = dict(COMMON, seq=1, array={"dtype": "<f4", "shape": [2]}, f0_hz=0, df_hz=1)
+        with Fake() as fake:
+            process = start("emgctl", "--data", fake.data, "watch")
+            fake.wait_for_subscription(b"")
+            topic = b"spectrum.left.soleus"
+            fake.publisher.send_multipart([topic, json.dumps(body, indent=1).encode(), struct.pack("<2f", 1, 2)])
+            fake.publisher.send_multipart([topic, json.dumps(body).encode()])
+            fake.publisher.send_multipart([topic, b"{}", b"12345678"])
+            fake.send(status(1, "ended"))
+            code, out, err = finish(process)
+        self.assertEqual((code, len(err.splitlines())), (0, 2))
+        self.assertEqual([json.loads(line)["topic"] for line in out.splitlines()], [topic.decode(), "status"])
+        self.assertEqual(json.loads(out.splitlines()[0]), dict(body, topic=topic.decode()))
+
+    def test_survives_any_bytes_and_keeps_them_from_the_terminal(self):
+        with Fake() as fake:
+            process = start("emgctl", "--data", fake.data, "watch")
+            fake.wait_for_subscription(b"")
+            bad = [[b"", b"{}"], [b"\x1b[2J", b"{}"], [b"t" * 5000, b"{}"], [b"x", b"{" * 20000], [b"x", b'{"a": 1} \0'],
+                   [b"x", b'{"a": "\xff"}'], [b"x", b'{"a": NaN}'], [b"status", b"null"], [b"x", b""]]
+            for parts in bad:
+                fake.publisher.send_multipart(parts)
+            fake.publisher.send_multipart([b"status", b'{"state": 5}'])
+            fake.send(status(1, "ended"))
+            code, out, err = finish(process)
+        self.assertEqual((code, len(out.splitlines()), len(err.splitlines())), (0, 2, len(bad)))
+        self.assertNotIn("\x1b", err)
+
+    def test_ends_quietly_when_nobody_reads_and_at_once_when_told_to_while_its_reader_sleeps(self):
+        with Fake() as fake:
+            process = start("emgctl", "--data", fake.data, "watch", "event.")
+            fake.wait_for_subscription(b"status")
+            process.stdout.close()
+            self.assertEqual((process.wait(PATIENCE_S), process.stderr.read()), (0, ""))
+            process.stderr.close()
+        with Fake() as fake:
+            fake.publisher.setsockopt(zmq.SNDHWM, 0)
+            process = start("emgctl", "--data", fake.data, "watch")
+            fake.wait_for_subscription(b"")
+            fake.send(*(activation(i) for i in range(1000)))
+            time.sleep(0.2)
+            process.terminate()
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+            process.communicate()
+        closed = subprocess.run(["/bin/sh", "-c", '"$0" --data ipc:///nonexistent/x watch >&-', str(programs / "emgctl")],
+                                text=True, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+        self.assertEqual((closed.returncode, len(closed.stderr.splitlines())), (1, 1))
+
+
 class Top(unittest.TestCase):
     def plain(self, *messages):
         with Fake() as fake:
@@ -224,32 +274,95 @@ class Top(unittest.TestCase):
         self.assertNotIn("REPLAY", out)
         self.assertNotIn("SIMULATED", out)
 
-    def test_a_screen_of_80_by_24_holds_it_and_the_cursor_comes_back(self):
+    def test_numbers_of_a_new_daemon_wait_for_its_status(self):
+        with Fake() as fake:
+            process = start("emgtop", "--data", fake.data)
+            fake.wait_for_subscription(b"status", b"activation.", b"fatigue.")
+            fake.send(status(1, source="soundio:alsa:CARD=EMG"), activation(5), activation(1, rms_uv=777))
+            fake.send(status(1, "ended"))
+            code, out, _ = finish(process)
+        self.assertEqual(code, 0)
+        self.assertNotIn("777", out)
+
+    def screen(self, rows, columns, *messages):
+        """What a terminal shows after the messages, and everything that was written to it up to the end."""
         with Fake() as fake:
             master, slave = pty.openpty()
-            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             process = subprocess.Popen([str(programs / "emgtop"), "--data", fake.data], stdin=slave, stdout=slave, stderr=slave,
                                        env=dict(os.environ, TERM="xterm", LC_ALL="C"))
             os.close(slave)
-            screen = bytearray()
-            reader = threading.Thread(target=read_all, args=(master, screen))
+            written = bytearray()
+            reader = threading.Thread(target=read_all, args=(master, written))
             reader.start()
             fake.wait_for_subscription(b"status", b"activation.", b"fatigue.")
-            fake.send(status(1), activation(1), fatigue(1))
+            last = status(2, muscles=messages[0][1]["muscles"])
+            last[1]["frames"] = 3600 * 48000
+            fake.send(*messages, last)
             limit = time.monotonic() + PATIENCE_S
-            while b"fatiguing" not in screen.lower() and time.monotonic() < limit:
-                time.sleep(0.05)
+            while b"1:00:00" not in written and time.monotonic() < limit:
+                time.sleep(0.02)
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(PATIENCE_S), 0)
             reader.join(PATIENCE_S)
             os.close(master)
-        text = screen.decode("ascii")
-        for words in ("SIMULATED", MUSCLE):
-            self.assertIn(words, text)
-        hidden, shown = text.rfind("\x1b[?25l"), text.rfind("\x1b[?25h")
-        self.assertGreater(shown, hidden)
-        for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "").splitlines():
-            self.assertLessEqual(len(line), 80, line)
+        text = written.decode("ascii")
+        shown = text[text.index("waiting for"):text.rindex("\x1b[J")]
+        self.assertIn(fake.data[:columns - 20], shown)
+        return render(shown, rows, columns), text
+
+    def test_a_screen_of_80_by_24_holds_four_muscles_and_the_cursor_comes_back(self):
+        muscles = ["left.soleus", "left.gastrocnemius_medialis", "right.soleus", "right.gastrocnemius_medialis"]
+        messages = [status(1, muscles=muscles)]
+        for i, muscle in enumerate(muscles):
+            known = i < 3
+            messages += [("activation." + muscle, activation(1, 101.5 + i if known else None)[1]),
+                         ("fatigue." + muscle, fatigue(1, 91.2 + i if known else None)[1])]
+        lines, text = self.screen(24, 80, *messages)
+        self.assertIn("SIMULATED", lines[0])
+        for words in ("running", "48000 Hz", "gaps 2", "frames lost 77"):
+            self.assertIn(words, lines[1])
+        for i, muscle in enumerate(muscles):
+            row = next(row for row, line in enumerate(lines) if line.startswith(muscle))
+            for words in ("ACTIVE", "fatiguing", "warn: gap"):
+                self.assertIn(words, lines[row])
+            self.assertIn("%.1f uV [#" % (101.5 + i) if i < 3 else "-- uV [-", lines[row + 1])
+            self.assertIn("MDF  %.1f +- 1.3 Hz" % (91.2 + i) if i < 3 else "MDF    --", lines[row + 2])
+            self.assertIn("shift -5.0 %  slope -2.1 %/min, 95 % CI -3.0 to -1.0", lines[row + 2])
+            self.assertIn("it falls", lines[row + 3])
+        self.assertGreater(text.rfind("\x1b[?25h"), text.rfind("\x1b[?25l"))
+
+    def test_a_smaller_window_shows_less_and_overflows_nowhere(self):
+        muscles = ["left.muscle_%d" % i for i in range(6)]
+        messages = [status(1, muscles=muscles)]
+        messages += [("activation." + muscle, activation(1)[1]) for muscle in muscles]
+        messages += [("fatigue." + muscle, fatigue(1)[1]) for muscle in muscles]
+        lines, _ = self.screen(15, 70, *messages)
+        self.assertEqual([muscle for muscle in muscles if any(line.startswith(muscle) for line in lines)], muscles)
+        self.assertIn("SIMULATED", lines[0])
+
+
+def render(text, rows, columns):
+    """The lines of a terminal after the text; fails on what it does not know, on wrapping and on scrolling."""
+    cells, row, column = [[" "] * columns for _ in range(rows)], 0, 0
+    for control, letter in re.findall(r"(\x1b\[[0-9;?]*[A-Za-z]|[\r\n])|(.)", text):
+        assert letter or control in "\r\n" or control[-1] in "mHJKhl", repr(control)
+        if letter:
+            assert letter.isprintable() and column < columns, (letter, row, column)
+            cells[row][column] = letter
+            column += 1
+        elif control == "\n":
+            row += 1
+            assert row < rows, "scrolled"
+        elif control == "\r":
+            column = 0
+        elif control[-1] == "H":
+            row, column = 0, 0
+        elif control[-1] in "JK":
+            cells[row][column:] = [" "] * (columns - column)
+            for below in cells[row + 1:] if control[-1] == "J" else ():
+                below[:] = [" "] * columns
+    return ["".join(line).rstrip() for line in cells]
 
 
 def read_all(descriptor, into):

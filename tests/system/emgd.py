@@ -17,7 +17,6 @@ import math
 import os
 import random
 import re
-import signal
 import struct
 import subprocess
 import sys
@@ -376,9 +375,3 @@ def write_bdf(path, rate_hz, channels, labels):
                 for value in channel[k * rate_hz : (k + 1) * rate_hz]:
                     digital = max(-8388608, min(8388607, round(value * 8388608 / 5000)))
                     out.write(digital.to_bytes(3, "little", signed=True))
-
-
-def end_by(daemon, number=signal.SIGTERM):
-    """Tells it to end; returns its exit code."""
-    daemon.signal(number)
-    return daemon.wait()
