@@ -73,6 +73,13 @@ static enum emg_error create_rings(struct daemon *d, struct emg_problem *problem
     return error == EMG_OK ? EMG_OK : emg_problem_set(problem, error, "buffers: %s", emg_strerror(error));
 }
 
+/* What has an end, or no pace of its own, loses nothing by waiting for those who listen. */
+static bool can_wait(const struct daemon *d)
+{
+    const struct emg_stream_info *info = &d->capture->info;
+    return !info->realtime && (info->n_frames > 0 || d->config->source.speed != 1);
+}
+
 static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem)
 {
     enum emg_error error = emg_capture_open(&d->capture, d->config, problem);
@@ -99,7 +106,7 @@ static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem
         .hwm = d->config->publish.hwm,
         .messages = d->messages,
         .worker = d->worker,
-        .lossless = !d->capture->info.realtime && d->config->source.speed != 1,
+        .lossless = can_wait(d),
     };
     return emg_publisher_create(&d->publisher, &publisher, problem);
 }
@@ -133,14 +140,11 @@ static bool told_to_stop(struct daemon *d, int timeout_ms)
     return poll(fds, sizeof fds / sizeof fds[0], timeout_ms) > 0;
 }
 
-/* What has an end, or no pace of its own, loses nothing by beginning a little later: whoever subscribes in
- * time sees all of it. */
+/* Whoever subscribes before the first message sees all of a replay. */
 static bool wait_for_audience(struct daemon *d)
 {
-    const struct emg_stream_info *info = &d->capture->info;
-    const bool waits = !info->realtime && (info->n_frames > 0 || d->config->source.speed != 1);
     const int64_t limit_ns = emg_clock_monotonic_ns() + (int64_t)(d->config->publish.wait_s * 1e9);
-    while (waits && !emg_publisher_has_audience(d->publisher) && emg_clock_monotonic_ns() < limit_ns)
+    while (can_wait(d) && !emg_publisher_has_audience(d->publisher) && emg_clock_monotonic_ns() < limit_ns)
         if (told_to_stop(d, POLL_MS / 10))
             return false;
     return true;

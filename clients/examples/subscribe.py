@@ -7,6 +7,7 @@ import sys
 import zmq
 
 socket = zmq.Context().socket(zmq.SUB)
+socket.rcvhwm = 0  # nothing is dropped on this side
 socket.connect(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5556")
 for topic in ("activation.", "fatigue.", "status"):
     socket.subscribe(topic)

@@ -278,8 +278,8 @@ class Top(unittest.TestCase):
         with Fake() as fake:
             process = start("emgtop", "--data", fake.data)
             fake.wait_for_subscription(b"status", b"activation.", b"fatigue.")
-            fake.send(status(1, source="soundio:alsa:CARD=EMG"), activation(5), activation(1, rms_uv=777))
-            fake.send(status(1, "ended"))
+            fake.send(status(1, source="file:x.bdf"), activation(5), activation(1, rms_uv=777))
+            fake.send(status(1, "ended", source="file:x.bdf"))
             code, out, _ = finish(process)
         self.assertEqual(code, 0)
         self.assertNotIn("777", out)
@@ -296,8 +296,7 @@ class Top(unittest.TestCase):
             reader = threading.Thread(target=read_all, args=(master, written))
             reader.start()
             fake.wait_for_subscription(b"status", b"activation.", b"fatigue.")
-            last = status(2, muscles=messages[0][1]["muscles"])
-            last[1]["frames"] = 3600 * 48000
+            last = "status", dict(messages[0][1], seq=2, frames=3600 * 48000)
             fake.send(*messages, last)
             limit = time.monotonic() + PATIENCE_S
             while b"1:00:00" not in written and time.monotonic() < limit:
@@ -334,7 +333,7 @@ class Top(unittest.TestCase):
 
     def test_a_smaller_window_shows_less_and_overflows_nowhere(self):
         muscles = ["left.muscle_%d" % i for i in range(6)]
-        messages = [status(1, muscles=muscles)]
+        messages = [status(1, source="synth:" + 200 * "x", muscles=muscles)]
         messages += [("activation." + muscle, activation(1)[1]) for muscle in muscles]
         messages += [("fatigue." + muscle, fatigue(1)[1]) for muscle in muscles]
         lines, _ = self.screen(15, 70, *messages)
