@@ -4,6 +4,7 @@
 #include "dsp/decimator.h"
 #include "dsp/envelope.h"
 #include "dsp/quality.h"
+#include "dsp/slicer.h"
 #include "dsp/sos.h"
 #include "dsp/spectrum.h"
 
@@ -27,19 +28,6 @@ static const double GAP_FLAG_S = 1.0;
 
 static const uint32_t SPOILS_SPECTRUM = EMG_FLAG_CLIPPING | EMG_FLAG_FLAT;
 
-/* Holds the band-passed samples back until onset has told what they belong to. */
-struct delay_line {
-    float *x; /* [n + 1], a ring */
-    size_t n, at;
-};
-
-/* A stretch of one contraction on its way to the spectrum. */
-struct slice {
-    float *x;
-    size_t n;
-    uint32_t burst;
-};
-
 struct waveform {
     float *x;
     size_t n, capacity;
@@ -57,6 +45,7 @@ struct emg_muscle {
     struct emg_sos *band, *amplitude;
     struct emg_envelope *envelope;
     struct emg_onset *onset;
+    struct emg_slicer *slicer;
     struct emg_spectrum *spectrum;
     struct emg_course *course;
 
@@ -69,8 +58,6 @@ struct emg_muscle {
     uint32_t latched_flags;
     double linear_envelope_uv;
 
-    struct delay_line delay;
-    struct slice slice;
     struct waveform waveform;
 
     size_t first_bin, n_bins; /* of the published band */
@@ -121,7 +108,11 @@ static enum emg_error create_stages(struct emg_muscle *m)
         error = emg_onset_create(&m->onset, &onset);
     if (error == EMG_OK)
         error = emg_spectrum_create(&m->spectrum, &spectrum);
-    return error;
+    if (error != EMG_OK)
+        return error;
+    const struct emg_slicer_config slicer = {emg_onset_delay(m->onset), emg_spectrum_slice_min(m->spectrum),
+                                             emg_spectrum_slice_max(m->spectrum)};
+    return emg_slicer_create(&m->slicer, &slicer);
 }
 
 /* Power response of a first-order high-pass with its -3 dB edge at edge_hz. */
@@ -137,14 +128,10 @@ static enum emg_error create_buffers(struct emg_muscle *m)
     const double df_hz = emg_spectrum_df_hz(m->spectrum);
     m->waveform.capacity = (size_t)ceil(WAVEFORM_S * m->rate_hz);
     m->waveform.x = calloc(m->waveform.capacity, sizeof m->waveform.x[0]);
-    m->delay.n = emg_onset_delay(m->onset);
-    m->delay.x = calloc(m->delay.n + 1, sizeof m->delay.x[0]);
-    m->slice.x = calloc(emg_spectrum_slice_max(m->spectrum), sizeof m->slice.x[0]);
     m->correction = calloc(bins, sizeof m->correction[0]);
     m->corrected = calloc(bins, sizeof m->corrected[0]);
     m->pooled = calloc(bins, sizeof m->pooled[0]);
-    if (m->waveform.x == NULL || m->delay.x == NULL || m->slice.x == NULL || m->correction == NULL ||
-        m->corrected == NULL || m->pooled == NULL)
+    if (m->waveform.x == NULL || m->correction == NULL || m->corrected == NULL || m->pooled == NULL)
         return EMG_ERROR_MEMORY;
 
     /* One bin beyond each edge is kept, since the band ends between bins. */
@@ -221,43 +208,28 @@ static void correct(const struct emg_muscle *m, const float *psd, float *correct
         corrected[k] = psd[k] * m->correction[k];
 }
 
-static void finish_slice(struct emg_muscle *m)
+static void take_slice(struct emg_muscle *m, const struct emg_slice *slice)
 {
-    struct slice *slice = &m->slice;
-    if (slice->n >= emg_spectrum_slice_min(m->spectrum)) {
-        const float *psd = emg_spectrum_execute(m->spectrum, slice->x, slice->n, slice->burst);
-        correct(m, psd, m->corrected);
-        emg_course_execute(m->course, m->corrected, (double)slice->n / m->rate_hz, seconds_at(m, m->frame));
-    }
-    slice->n = 0;
+    const float *psd = emg_spectrum_execute(m->spectrum, slice->x, slice->n, slice->burst);
+    correct(m, psd, m->corrected);
+    emg_course_execute(m->course, m->corrected, (double)slice->n / m->rate_hz, seconds_at(m, m->frame));
 }
 
-static float held_back(struct delay_line *delay, float newest)
-{
-    delay->x[delay->at] = newest;
-    delay->at = delay->at < delay->n ? delay->at + 1 : 0;
-    return delay->x[delay->at];
-}
-
+/* What is spoilt, or from before the filters had settled, belongs to no contraction. */
 static void collect_slices(struct emg_muscle *m, size_t n)
 {
-    struct slice *slice = &m->slice;
+    const uint64_t delay = emg_onset_delay(m->onset);
     const bool spoilt = (m->latched_flags & SPOILS_SPECTRUM) != 0;
-    for (size_t i = 0; i < n; i++) {
-        const float x = held_back(&m->delay, m->banded[i]);
-        const uint64_t newest = m->outputs + i;
-        if (spoilt || newest < m->delay.n || !is_settled_at(m, newest - m->delay.n)) {
-            slice->n = 0;
-            continue;
-        }
-        if (slice->n > 0 && m->burst[i] != slice->burst)
-            finish_slice(m);
-        if (m->burst[i] == 0)
-            continue;
-        slice->burst = m->burst[i];
-        slice->x[slice->n++] = x;
-        if (slice->n == emg_spectrum_slice_max(m->spectrum))
-            finish_slice(m);
+    if (spoilt)
+        emg_slicer_discard(m->slicer);
+    for (size_t i = 0; i < n; i++)
+        if (spoilt || m->outputs + i < delay || !is_settled_at(m, m->outputs + i - delay))
+            m->burst[i] = 0;
+    for (size_t i = 0; i < n;) {
+        struct emg_slice slice;
+        i += emg_slicer_execute(m->slicer, m->banded + i, m->burst + i, n - i, &slice);
+        if (slice.n > 0)
+            take_slice(m, &slice);
     }
 }
 
@@ -315,7 +287,7 @@ void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame)
     emg_sos_reset(m->amplitude);
     emg_envelope_reset(m->envelope);
     emg_onset_interrupt(m->onset);
-    m->slice.n = 0;
+    emg_slicer_reset(m->slicer);
     m->waveform.n = 0;
     m->in_piece = 0;
     m->latched_flags = 0;
@@ -434,10 +406,9 @@ void emg_muscle_destroy(struct emg_muscle *m)
     free(m->pooled);
     free(m->corrected);
     free(m->correction);
-    free(m->slice.x);
-    free(m->delay.x);
     free(m->waveform.x);
     emg_course_destroy(m->course);
+    emg_slicer_destroy(m->slicer);
     emg_spectrum_destroy(m->spectrum);
     emg_onset_destroy(m->onset);
     emg_envelope_destroy(m->envelope);

@@ -5,7 +5,6 @@ Usage: test_replay.py DIRECTORY_WITH_THE_PROGRAMS [TEST]...
 """
 
 import contextlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -157,7 +156,6 @@ class Replay(unittest.TestCase):
                     message = slow.next()
                     self.assertEqual((line["topic"], line["seq"]), (message.topic, message.body["seq"]))
                     schemas.check_message(message)  # takes far longer than the daemon needs for a message
-            daemon.signal(signal.SIGTERM)
             self.assertEqual(0, daemon.wait(), daemon.describe())
 
     @unittest.skipUnless((emgd.RECORDINGS / "walk_btk.bdf").exists(),
