@@ -66,9 +66,7 @@ static void on_server_info(pa_context *context, const pa_server_info *info, void
     call.callback(context, info != NULL ? &complete : NULL, call.userdata);
 }
 
-__attribute__((visibility("default"))) get_server_info pa_context_get_server_info;
-
-pa_operation *pa_context_get_server_info(pa_context *context, pa_server_info_cb_t callback, void *userdata)
+pa_operation *pa_context_get_server_info(pa_context *c, pa_server_info_cb_t cb, void *userdata)
 {
     get_server_info *real = NULL;
     void *symbol = dlsym(RTLD_NEXT, "pa_context_get_server_info");
@@ -78,8 +76,8 @@ pa_operation *pa_context_get_server_info(pa_context *context, pa_server_info_cb_
         free(call);
         return NULL;
     }
-    *call = (struct server_info_call){.callback = callback, .userdata = userdata};
-    pa_operation *operation = real(context, on_server_info, call);
+    *call = (struct server_info_call){.callback = cb, .userdata = userdata};
+    pa_operation *operation = real(c, on_server_info, call);
     if (operation == NULL)
         free(call);
     return operation;

@@ -398,7 +398,7 @@ class FileReplay(StreamChecks, unittest.TestCase):
             path = Path(directory, "walk.bdf")
             signals = [emgd.emg(cls.seconds, cls.rate_hz, rms_uv, seed) for seed, rms_uv in enumerate((150, 80, 60))]
             emgd.write_bdf(path, cls.rate_hz, signals, ["EMG L SOL", "EMG R TA", "open"])
-            cls.messages = collect("--source", "file:%s" % path, "--speed", "max")
+            cls.messages = collect("--source", "file:%s" % path, "--speed", "max", analysis__band_hz="{20, 480}")
 
     def test_muscles_and_start_come_from_the_header(self):
         status = self.messages[0].body
