@@ -21,11 +21,14 @@ void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio
     reader->format = format;
     reader->scale_uv = full_scale_uv / full_scales[format];
     reader->state = state;
+    atomic_init(&reader->closed, true);
 }
 
 void emg_soundio_reader_attach(struct emg_soundio_reader *reader, struct emg_ring *ring, unsigned n_channels)
 {
     emg_block_writer_init(&reader->writer, ring, n_channels);
+    /* The capture thread may be older than the ring: this is what makes both known to it. */
+    atomic_store(&reader->closed, false);
 }
 
 static inline double load(enum emg_soundio_format format, const char *sample)

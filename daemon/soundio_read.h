@@ -22,14 +22,15 @@ struct emg_soundio_reader {
     _Atomic int *state;      /* enum emg_stream_state; becomes RUNNING with the first block */
     _Atomic int error;       /* enum SoundIoError: the stream has broken down; 0: it has not */
     _Atomic bool overflowed; /* frames were lost since the last read */
-    _Atomic bool closed, busy;
+    _Atomic bool closed;     /* what comes is discarded; writer and ring are not touched */
+    _Atomic bool busy;
 };
 
 /* full_scale_uv: microvolts of a full-scale sample. */
 void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio_format format,
                              double full_scale_uv, _Atomic int *state);
 
-/* The ring may not be known before the stream starts. */
+/* Opens the reader: until then, what comes is discarded. To be called before the stream starts. */
 void emg_soundio_reader_attach(struct emg_soundio_reader *reader, struct emg_ring *ring, unsigned n_channels);
 
 /* Read callback. Every frame that the backend tells of is delivered, or counted as lost with its cause. */

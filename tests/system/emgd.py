@@ -65,11 +65,8 @@ def environment(home):
     directory.mkdir(exist_ok=True)
     (directory / "emgd.conf").touch()
     result = dict(os.environ, XDG_CONFIG_HOME=str(home), HOME=str(home), LC_ALL="C.UTF-8")
-    ending = "exitcode=%d" % SANITIZER_EXIT
-    suppressions = "suppressions=%s" % Path(__file__).with_name("tsan.supp").resolve()
-    for name, options in (("ASAN_OPTIONS", ending), ("UBSAN_OPTIONS", ending), ("LSAN_OPTIONS", ending),
-                          ("TSAN_OPTIONS", ending + ":" + suppressions)):
-        result[name] = ":".join(filter(None, [os.environ.get(name), options]))
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+        result[name] = ":".join(filter(None, [os.environ.get(name), "exitcode=%d" % SANITIZER_EXIT]))
     return result
 
 
