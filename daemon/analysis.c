@@ -1,41 +1,14 @@
-#include "daemon/analysis.h"
+#include "daemon/analysis_state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const double STATUS_HZ = 1.0;
 static const double FATIGUE_HZ = 1.0;
 static const double WAVEFORM_HZ = 20.0;
-
-/* The instants at which a topic is due: before frame floor(k * period). */
-struct ticker {
-    double period_frames;
-    uint64_t k, due;
-};
-
-enum { TICK_ACTIVATION, TICK_WAVEFORM, TICK_FATIGUE, TICK_STATUS, TICKS };
-
-struct emg_analysis {
-    struct emg_stream_info stream;
-    struct emg_montage montage;
-    struct emg_wire wire;
-    emg_analysis_emit *emit;
-    void *context;
-
-    struct emg_muscle *muscles[EMG_MAX_CHANNELS];
-    struct ticker tickers[TICKS];
-    uint64_t seq[EMG_TOPIC_COUNT][EMG_MAX_CHANNELS];
-    struct emg_message *message; /* scratch, message_max bytes */
-    size_t message_max;
-    float *mono; /* [longest] one channel of a stretch */
-    size_t longest;
-
-    double start_t;
-    int64_t arrival_ns;
-    uint64_t next_frame;
-    struct emg_status status;
-};
+static const double CONTRACTIONS_HZ = 50.0;
 
 enum { LONGEST_STRETCH_FRAMES = 4096 };
 
@@ -58,6 +31,13 @@ static void ticker_advance(struct ticker *ticker, uint64_t frame)
     } while (1);
 }
 
+/* Gait cycles are told by these. */
+static bool is_calf(const struct emg_montage_muscle *muscle)
+{
+    const char *name = emg_montage_bare_name(muscle);
+    return strcmp(name, "soleus") == 0 || strncmp(name, "gastrocnemius", strlen("gastrocnemius")) == 0;
+}
+
 static enum emg_error create_muscles(struct emg_analysis *a, const struct emg_config *config,
                                      struct emg_problem *problem)
 {
@@ -73,7 +53,10 @@ static enum emg_error create_muscles(struct emg_analysis *a, const struct emg_co
             .front_end_highpass_hz = config->source.highpass_hz,
             .rms_s = config->analysis.rms_ms / 1000,
             .envelope_hz = config->analysis.envelope_hz,
+            .mains_hz = config->analysis.mains_hz,
             .spectral_s = config->analysis.spectral_seconds,
+            .strides = is_calf(&a->montage.muscles[i]),
+            .profile_strides = config->analysis.profile_strides,
             .mode = modes[config->analysis.mode],
         };
         const enum emg_error error = emg_muscle_create(&a->muscles[i], &muscle);
@@ -94,6 +77,7 @@ static enum emg_error create_buffers(struct emg_analysis *a, struct emg_problem 
         n_array = waveform > n_array ? waveform : n_array;
         n_array = psd > n_array ? psd : n_array;
     }
+    n_array = n_array > EMG_PROFILE_POINTS ? n_array : EMG_PROFILE_POINTS;
     a->message_max = sizeof *a->message + n_array * sizeof a->message->array[0];
     a->message = calloc(1, a->message_max);
     a->longest = LONGEST_STRETCH_FRAMES;
@@ -112,8 +96,19 @@ static void fill_wire(struct emg_analysis *a)
     wire->n_muscles = a->montage.n_muscles;
     for (size_t i = 0; i < wire->n_muscles; i++)
         memcpy(wire->muscles[i], a->montage.muscles[i].name, sizeof wire->muscles[i]);
+    for (size_t i = 0; i < a->gait.n_pairs; i++)
+        (void)snprintf(wire->pairs[i], sizeof wire->pairs[i], "%s", a->gait.pairs[i].name);
     wire->analysis_rate_hz = emg_muscle_rate_hz(a->muscles[0]);
     emg_muscle_band_hz(a->muscles[0], wire->band_hz);
+}
+
+static void fill_references(struct emg_analysis *a)
+{
+    for (size_t i = 0; i < a->montage.n_muscles; i++) {
+        const struct emg_montage_muscle *muscle = &a->montage.muscles[i];
+        a->references[i] = (struct emg_reference){.uv = muscle->reference_uv, .id = "configuration"};
+        memcpy(a->references[i].method, muscle->reference_method, sizeof a->references[i].method);
+    }
 }
 
 enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_config *config,
@@ -132,13 +127,19 @@ enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_c
     a->status.state = EMG_STREAM_WAITING;
     a->status.ring_peak_percent = NAN;
     a->status.load_percent = NAN;
+    a->status.clock_ppm = NAN;
+    a->status.clock_ppm_se = NAN;
+    emg_drift_init(&a->drift, stream->rate_hz);
     for (size_t i = 0; i < sizeof a->status.latency_ms / sizeof a->status.latency_ms[0]; i++)
         a->status.latency_ms[i] = NAN;
     ticker_init(&a->tickers[TICK_ACTIVATION], stream->rate_hz, config->analysis.activation_hz);
+    ticker_init(&a->tickers[TICK_CONTRACTIONS], stream->rate_hz, CONTRACTIONS_HZ);
     ticker_init(&a->tickers[TICK_WAVEFORM], stream->rate_hz, WAVEFORM_HZ);
     ticker_init(&a->tickers[TICK_FATIGUE], stream->rate_hz, FATIGUE_HZ);
     ticker_init(&a->tickers[TICK_STATUS], stream->rate_hz, STATUS_HZ);
     enum emg_error error = create_muscles(a, config, problem);
+    if (error == EMG_OK)
+        error = emg_gait_init(&a->gait, &a->montage, a->muscles, stream->rate_hz, problem);
     if (error == EMG_OK)
         error = create_buffers(a, problem);
     if (error != EMG_OK) {
@@ -146,6 +147,7 @@ enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_c
         return error;
     }
     fill_wire(a);
+    fill_references(a);
     *out = a;
     return EMG_OK;
 }
@@ -160,81 +162,15 @@ void emg_analysis_set_start(struct emg_analysis *a, double start_t)
     a->start_t = start_t;
 }
 
-static struct emg_message *message_begin(struct emg_analysis *a, enum emg_topic topic, size_t muscle)
-{
-    struct emg_message *message = a->message;
-    message->topic = topic;
-    message->muscle = (uint32_t)muscle;
-    message->seq = ++a->seq[topic][muscle];
-    message->frame = a->next_frame > 0 ? a->next_frame - 1 : 0;
-    message->t = a->start_t + (double)message->frame / a->stream.rate_hz;
-    message->arrival_ns = a->arrival_ns;
-    message->n_array = 0;
-    return message;
-}
-
-static void message_end(struct emg_analysis *a)
-{
-    a->emit(a->context, a->message, sizeof *a->message + a->message->n_array * sizeof a->message->array[0]);
-}
-
-static void emit_activation(struct emg_analysis *a)
-{
-    for (size_t i = 0; i < a->montage.n_muscles; i++) {
-        message_begin(a, EMG_TOPIC_ACTIVATION, i)->body.activation = emg_muscle_activation(a->muscles[i]);
-        message_end(a);
-    }
-}
-
-static void emit_waveform(struct emg_analysis *a)
-{
-    for (size_t i = 0; i < a->montage.n_muscles; i++) {
-        const float *x = NULL;
-        uint64_t first_frame = 0;
-        const size_t n = emg_muscle_take_waveform(a->muscles[i], &x, &first_frame);
-        if (n == 0)
-            continue;
-        struct emg_message *message = message_begin(a, EMG_TOPIC_WAVEFORM, i);
-        message->body.waveform.first_frame = first_frame;
-        message->n_array = (uint32_t)n;
-        memcpy(message->array, x, n * sizeof x[0]);
-        message_end(a);
-    }
-}
-
-static void emit_fatigue(struct emg_analysis *a)
-{
-    for (size_t i = 0; i < a->montage.n_muscles; i++) {
-        message_begin(a, EMG_TOPIC_FATIGUE, i)->body.fatigue = emg_muscle_fatigue(a->muscles[i]);
-        message_end(a);
-        const float *psd = NULL;
-        double f0_hz = 0, df_hz = 0;
-        const size_t n = emg_muscle_psd(a->muscles[i], &psd, &f0_hz, &df_hz);
-        if (n == 0)
-            continue;
-        struct emg_message *message = message_begin(a, EMG_TOPIC_SPECTRUM, i);
-        message->body.spectrum.f0_hz = f0_hz;
-        message->body.spectrum.df_hz = df_hz;
-        message->n_array = (uint32_t)n;
-        memcpy(message->array, psd, n * sizeof psd[0]);
-        message_end(a);
-    }
-}
-
-static void emit_status(struct emg_analysis *a)
-{
-    message_begin(a, EMG_TOPIC_STATUS, 0)->body.status = a->status;
-    message_end(a);
-}
-
 /* Emits every topic that is due before next_frame, in a fixed order. */
 static void emit_due(struct emg_analysis *a)
 {
     static void (*const emitters[TICKS])(struct emg_analysis *) = {
-        [TICK_ACTIVATION] = emit_activation,
-        [TICK_WAVEFORM] = emit_waveform,
-        [TICK_FATIGUE] = emit_fatigue,
-        [TICK_STATUS] = emit_status,
+        [TICK_ACTIVATION] = emg_analysis_emit_activation,
+        [TICK_CONTRACTIONS] = emg_analysis_emit_contractions,
+        [TICK_WAVEFORM] = emg_analysis_emit_waveform,
+        [TICK_FATIGUE] = emg_analysis_emit_fatigue,
+        [TICK_STATUS] = emg_analysis_emit_status,
     };
     for (size_t i = 0; i < TICKS; i++) {
         if (a->tickers[i].due != a->next_frame)
@@ -244,27 +180,18 @@ static void emit_due(struct emg_analysis *a)
     }
 }
 
-static void tell_device(struct emg_analysis *a, enum emg_stream_state state)
-{
-    if (a->status.state == state)
-        return;
-    a->status.state = state;
-    message_begin(a, EMG_TOPIC_EVENT_DEVICE, 0)->body.device = state;
-    message_end(a);
-}
-
 /* Takes a jump of the frame index to first_frame. */
 static void take_gap(struct emg_analysis *a, uint64_t first_frame, enum emg_gap_cause cause)
 {
     const uint64_t lost = first_frame - a->next_frame;
     a->status.gaps++;
     a->status.frames_lost += lost;
-    struct emg_message *message = message_begin(a, EMG_TOPIC_EVENT_GAP, 0);
-    message->body.gap =
-        (struct emg_gap_event){.first_frame = a->next_frame, .frames_lost = lost, .cause = cause};
-    message_end(a);
+    emg_analysis_emit_gap(a, lost, cause);
     for (size_t i = 0; i < a->montage.n_muscles; i++)
         emg_muscle_interrupt(a->muscles[i], first_frame);
+    for (size_t i = 0; i < EMG_SIDES; i++)
+        if (a->gait.sides[i].leg != NULL)
+            emg_leg_interrupt(a->gait.sides[i].leg, first_frame);
     for (size_t i = 0; i < TICKS; i++)
         if (a->tickers[i].due <= first_frame)
             ticker_advance(&a->tickers[i], first_frame);
@@ -282,6 +209,14 @@ static void execute_stretch(struct emg_analysis *a, const float *frames, size_t 
             a->mono[k] = muscle->scale * x[k * n_channels];
         emg_muscle_execute(a->muscles[i], a->mono, n);
     }
+    for (size_t i = 0; i < EMG_SIDES; i++) {
+        const struct emg_montage_footswitch *footswitch = &a->montage.footswitches[i];
+        if (!footswitch->present || a->gait.sides[i].leg == NULL)
+            continue;
+        for (size_t k = 0; k < n; k++)
+            a->mono[k] = footswitch->scale * frames[footswitch->channel + k * n_channels];
+        emg_leg_footswitch(a->gait.sides[i].leg, a->mono, n, a->next_frame);
+    }
     a->next_frame += n;
     a->status.frames += n;
 }
@@ -289,8 +224,14 @@ static void execute_stretch(struct emg_analysis *a, const float *frames, size_t 
 void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
 {
     a->arrival_ns = block->host_ns;
+    if (a->stream.realtime) {
+        emg_drift_add(&a->drift, block->first_frame + block->n_frames, block->host_ns);
+        const struct emg_drift_state clock = emg_drift_state(&a->drift);
+        a->status.clock_ppm = clock.ppm;
+        a->status.clock_ppm_se = clock.ppm_se;
+    }
     if (block->n_frames > 0)
-        tell_device(a, EMG_STREAM_RUNNING);
+        emg_analysis_emit_device(a, EMG_STREAM_RUNNING);
     if (block->first_frame != a->next_frame)
         take_gap(a, block->first_frame, (enum emg_gap_cause)block->gap_cause);
     for (size_t done = 0; done < block->n_frames;) {
@@ -304,14 +245,16 @@ void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
         emit_due(a);
         done += n;
     }
-    if (block->last)
+    if (block->last) {
+        emg_analysis_emit_last_contractions(a);
         emg_analysis_tell_state(a, EMG_STREAM_ENDED);
+    }
 }
 
 void emg_analysis_tell_state(struct emg_analysis *a, enum emg_stream_state state)
 {
-    tell_device(a, state);
-    emit_status(a);
+    emg_analysis_emit_device(a, state);
+    emg_analysis_emit_status(a);
 }
 
 void emg_analysis_set_load(struct emg_analysis *a, double ring_peak_percent, double load_percent)
@@ -329,6 +272,7 @@ void emg_analysis_destroy(struct emg_analysis *a)
 {
     if (a == NULL)
         return;
+    emg_gait_destroy(&a->gait);
     for (size_t i = 0; i < a->montage.n_muscles; i++)
         emg_muscle_destroy(a->muscles[i]);
     free(a->mono);

@@ -1,70 +1,38 @@
 #include "daemon/capture.h"
 #include "daemon/capture_paced.h"
+#include "daemon/synth_scenario.h"
+#include "dsp/artefact.h"
 #include "dsp/simulate.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SYNTH_CHANNELS = 4, SEED_STEP = 1000003 };
+enum { SEED_STEP = 1000003, CHUNK_FRAMES = 256 };
 static const double NOISE_UV = 2.0;
 /* Fresh corner frequencies of the test spectrum: MDF 95.67 Hz over 20-450 Hz. */
 static const double FL_HZ = 60.0, FH_HZ = 120.0;
-
-/* One electrode pair of the simulated runner. */
-struct synth_channel {
-    const char *label;
-    double rms_uv;
-    double burst_start, burst_length; /* of the gait cycle */
-    double fatigue;                   /* final fall of the spectrum */
-};
-
-struct synth_scenario {
-    const char *name;
-    enum emg_simulate_course course;
-    double fatigue_s;
-    struct synth_channel channels[SYNTH_CHANNELS];
-};
-
-/* Running at 166 steps per minute; left and right half a cycle apart. The calf works from just before foot
- * strike to mid stance; the left soleus tires. */
+/* Running at 166 steps per minute. */
 static const double CYCLE_S = 0.723, CYCLE_CV = 0.02, RAMP_S = 10.0;
-static const struct synth_scenario scenarios[] = {
-    {"treadmill",
-     EMG_SIMULATE_STRIDE,
-     300.0,
-     {{"EMG L SOL", 180, 0.00, 0.42, 0.25},
-      {"EMG L GM", 150, 0.95, 0.38, 0.05},
-      {"EMG R SOL", 190, 0.50, 0.42, 0.05},
-      {"EMG R GM", 140, 0.45, 0.38, 0.05}}},
-    {"static",
-     EMG_SIMULATE_STATIC,
-     60.0,
-     {{"EMG L SOL", 120, 0, 0.5, 0.30},
-      {"EMG L GM", 90, 0, 0.5, 0.20},
-      {"EMG R SOL", 125, 0, 0.5, 0},
-      {"EMG R GM", 95, 0, 0.5, 0}}},
-    {"rest",
-     EMG_SIMULATE_REST,
-     60.0,
-     {{"EMG L SOL", 0, 0, 0.5, 0},
-      {"EMG L GM", 0, 0, 0.5, 0},
-      {"EMG R SOL", 0, 0, 0.5, 0},
-      {"EMG R GM", 0, 0, 0.5, 0}}},
-    {"ramp",
-     EMG_SIMULATE_RAMP,
-     60.0,
-     {{"EMG L SOL", 300, 0, 0.5, 0},
-      {"EMG L GM", 250, 0, 0.5, 0},
-      {"EMG R SOL", 300, 0, 0.5, 0},
-      {"EMG R GM", 250, 0, 0.5, 0}}},
+
+static const double STANCE_SHARE = 0.4;    /* of the gait cycle, from foot strike */
+static const double SWITCH_ON_SHARE = 0.9; /* of full scale */
+
+struct synth_line {
+    const struct emg_synth_channel *channel;
+    struct emg_simulate *emg;      /* NULL: a foot switch */
+    struct emg_artefact *artefact; /* NULL: none */
+    double full_scale_uv;
+    bool is_shaken; /* by foot strikes */
 };
 
 struct capture_synth {
     struct emg_capture base;
     unsigned n_channels;
-    struct emg_simulate *channels[EMG_MAX_CHANNELS];
-    uint64_t frames, end_frame; /* end_frame 0: endless */
+    struct synth_line lines[EMG_MAX_CHANNELS];
+    struct emg_simulate *gait;      /* the clock of foot strikes; NULL: nobody asks for them */
+    double phase[1 + CHUNK_FRAMES]; /* of the gait cycle: of the last chunk's last frame, and of this chunk */
+    uint64_t frames, end_frame;     /* end_frame 0: endless */
     double speed;
     struct emg_paced paced;
 };
@@ -73,26 +41,21 @@ static void close_synth(struct emg_capture *base)
 {
     struct capture_synth *synth = (struct capture_synth *)base;
     emg_paced_stop(&synth->paced);
-    for (unsigned i = 0; i < synth->n_channels; i++)
-        emg_simulate_destroy(synth->channels[i]);
+    for (unsigned i = 0; i < synth->n_channels; i++) {
+        emg_artefact_destroy(synth->lines[i].artefact);
+        emg_simulate_destroy(synth->lines[i].emg);
+    }
+    emg_simulate_destroy(synth->gait);
     free(synth);
 }
 
-static const struct synth_scenario *find_scenario(const char *name)
+static struct emg_simulate_config simulate_config(const struct emg_synth_scenario *scenario,
+                                                  const struct emg_synth_channel *channel, uint64_t seed,
+                                                  const struct emg_config_source *source)
 {
-    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-        if (strcmp(scenarios[i].name, name) == 0)
-            return &scenarios[i];
-    return NULL;
-}
-
-static enum emg_error create_channel(struct emg_simulate **out, const struct synth_scenario *scenario,
-                                     unsigned i, const struct emg_config_source *source)
-{
-    const struct synth_channel *channel = &scenario->channels[i % SYNTH_CHANNELS];
-    const struct emg_simulate_config config = {
+    return (struct emg_simulate_config){
         .rate_hz = source->rate_hz,
-        .seed = source->seed + SEED_STEP * (uint64_t)i,
+        .seed = seed,
         .course = scenario->course,
         .rms_uv = channel->rms_uv,
         .noise_uv = NOISE_UV,
@@ -107,10 +70,59 @@ static enum emg_error create_channel(struct emg_simulate **out, const struct syn
         .burst_length = channel->burst_length,
         .ramp_s = RAMP_S,
     };
+}
+
+static enum emg_error create_line(struct synth_line *line, const struct emg_synth_scenario *scenario,
+                                  unsigned index, uint64_t seed, const struct emg_config_source *source)
+{
+    line->channel = &scenario->channels[index];
+    line->full_scale_uv = source->full_scale_uv;
+    if (line->channel->is_footswitch)
+        return EMG_OK;
+    const struct emg_simulate_config simulate = simulate_config(scenario, line->channel, seed, source);
+    const enum emg_error error = emg_simulate_create(&line->emg, &simulate);
+    struct emg_artefact_config artefact = {.rate_hz = 0};
+    const bool is_spoilt = emg_synth_scenario_artefact(scenario, index, &artefact);
+    if (error != EMG_OK || (!is_spoilt && source->highpass_hz == 0))
+        return error;
+    artefact.highpass_hz = source->highpass_hz;
+    artefact.rate_hz = source->rate_hz;
+    artefact.seed = seed;
+    line->is_shaken = artefact.motion_peak_uv > 0;
+    if (artefact.clip_uv > 0)
+        line->full_scale_uv = artefact.clip_uv;
+    return emg_artefact_create(&line->artefact, &artefact);
+}
+
+/* The same cycles as every channel's, without a signal. */
+static enum emg_error create_gait(struct emg_simulate **out, const struct emg_synth_scenario *scenario,
+                                  const struct emg_config_source *source)
+{
+    struct emg_simulate_config config = simulate_config(scenario, scenario->channels, source->seed, source);
+    config.rms_uv = 0;
+    config.noise_uv = 0;
     return emg_simulate_create(out, &config);
 }
 
-static void fill_info(struct capture_synth *synth, const struct synth_scenario *scenario,
+static enum emg_error create_lines(struct capture_synth *synth, const struct emg_synth_scenario *scenario,
+                                   const struct emg_config_source *source)
+{
+    const unsigned wanted = source->channels > 0 ? source->channels : EMG_SYNTH_PATTERN;
+    bool needs_gait = false;
+    for (unsigned i = 0; i < wanted; i++) {
+        struct synth_line *line = &synth->lines[i];
+        const unsigned index = emg_synth_scenario_channel(scenario, i, wanted);
+        synth->n_channels = i + 1;
+        const enum emg_error error =
+            create_line(line, scenario, index, source->seed + SEED_STEP * (uint64_t)i, source);
+        if (error != EMG_OK)
+            return error;
+        needs_gait = needs_gait || line->is_shaken || line->channel->is_footswitch;
+    }
+    return needs_gait ? create_gait(&synth->gait, scenario, source) : EMG_OK;
+}
+
+static void fill_info(struct capture_synth *synth, const struct emg_synth_scenario *scenario,
                       const struct emg_config *config)
 {
     struct emg_stream_info *info = &synth->base.info;
@@ -120,9 +132,10 @@ static void fill_info(struct capture_synth *synth, const struct synth_scenario *
     info->n_frames = synth->end_frame;
     for (unsigned i = 0; i < synth->n_channels; i++) {
         struct emg_channel *channel = &info->channels[i];
-        if (i < SYNTH_CHANNELS)
-            (void)snprintf(channel->label, sizeof channel->label, "%s", scenario->channels[i].label);
-        channel->full_scale_uv = config->source.full_scale_uv;
+        const struct synth_line *line = &synth->lines[i];
+        if (emg_synth_scenario_channel(scenario, i, synth->n_channels) == i) /* repetitions have no label */
+            (void)snprintf(channel->label, sizeof channel->label, "%s", line->channel->label);
+        channel->full_scale_uv = line->full_scale_uv;
         channel->calibrated = true;
         channel->usable = true;
     }
@@ -132,11 +145,13 @@ static enum emg_error open_synth(struct emg_capture **out, const char *rest, con
                                  struct emg_problem *problem)
 {
     *out = NULL;
-    const struct synth_scenario *scenario = find_scenario(rest);
-    if (scenario == NULL)
-        return emg_problem_set(
-            problem, EMG_ERROR_ARGUMENT,
-            "source \"synth:%s\": no such scenario; there are treadmill, static, rest, ramp", rest);
+    const struct emg_synth_scenario *scenario = emg_synth_scenario_find(rest);
+    if (scenario == NULL) {
+        char names[128];
+        emg_synth_scenario_names(names, sizeof names);
+        return emg_problem_set(problem, EMG_ERROR_ARGUMENT,
+                               "source \"synth:%s\": no such scenario; there are %s", rest, names);
+    }
     struct capture_synth *synth = calloc(1, sizeof *synth);
     if (synth == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "synth:%s: %s", rest,
@@ -145,19 +160,75 @@ static enum emg_error open_synth(struct emg_capture **out, const char *rest, con
     atomic_init(&synth->base.state, EMG_STREAM_WAITING);
     synth->speed = config->source.speed;
     synth->end_frame = (uint64_t)llround(config->source.duration_s * config->source.rate_hz);
-    const unsigned wanted = config->source.channels > 0 ? config->source.channels : SYNTH_CHANNELS;
-    for (; synth->n_channels < wanted; synth->n_channels++) {
-        const enum emg_error error =
-            create_channel(&synth->channels[synth->n_channels], scenario, synth->n_channels, &config->source);
-        if (error != EMG_OK) {
-            close_synth(&synth->base);
-            return emg_problem_set(problem, error, "synth:%s: cannot be simulated at %g Hz: %s", rest,
-                                   config->source.rate_hz, emg_strerror(error));
-        }
+    const enum emg_error error = create_lines(synth, scenario, &config->source);
+    if (error != EMG_OK) {
+        close_synth(&synth->base);
+        return emg_problem_set(problem, error, "synth:%s: cannot be simulated at %g Hz: %s", rest,
+                               config->source.rate_hz, emg_strerror(error));
     }
     fill_info(synth, scenario, config);
     *out = &synth->base;
     return EMG_OK;
+}
+
+static void advance_gait(struct capture_synth *synth, size_t n)
+{
+    if (synth->gait == NULL)
+        return;
+    for (size_t f = 1; f <= n; f++) {
+        float nothing = 0;
+        synth->phase[f] = emg_simulate_phase(synth->gait);
+        emg_simulate_execute(synth->gait, &nothing, 1, 1);
+    }
+}
+
+/* Phase of this side's own cycle, 0 at its foot strike. */
+static double side_phase(const struct synth_line *line, double phase)
+{
+    const double since = phase - line->channel->foot_strike;
+    return since < 0 ? since + 1 : since;
+}
+
+static void press(const struct synth_line *line, const double *phase, float *y, size_t stride, size_t n)
+{
+    const float on_uv = (float)(SWITCH_ON_SHARE * line->full_scale_uv);
+    for (size_t f = 0; f < n; f++)
+        y[f * stride] = side_phase(line, phase[f]) < STANCE_SHARE ? on_uv : 0.0F;
+}
+
+/* phase: from the frame before on. */
+static void spoil(struct synth_line *line, const double *phase, float *y, const float *neighbour,
+                  size_t stride, size_t n)
+{
+    size_t done = 0;
+    for (size_t f = 0; line->is_shaken && f < n; f++) {
+        if (side_phase(line, phase[f + 1]) >= side_phase(line, phase[f]))
+            continue;
+        emg_artefact_execute(line->artefact, y + done * stride, neighbour ? neighbour + done * stride : NULL,
+                             stride, f - done);
+        emg_artefact_strike(line->artefact);
+        done = f;
+    }
+    emg_artefact_execute(line->artefact, y + done * stride, neighbour ? neighbour + done * stride : NULL,
+                         stride, n - done);
+}
+
+static void read_chunk(struct capture_synth *synth, float *samples, size_t n)
+{
+    const size_t stride = synth->n_channels;
+    advance_gait(synth, n);
+    for (unsigned i = 0; i < synth->n_channels; i++) {
+        const struct synth_line *line = &synth->lines[i];
+        if (line->emg != NULL)
+            emg_simulate_execute(line->emg, samples + i, stride, n);
+        else
+            press(line, synth->phase + 1, samples + i, stride, n);
+    }
+    /* From the last on: a neighbour talks across before its own artefacts. */
+    for (unsigned i = synth->n_channels; i-- > 0;)
+        if (synth->lines[i].artefact != NULL)
+            spoil(&synth->lines[i], synth->phase, samples + i, i > 0 ? samples + i - 1 : NULL, stride, n);
+    synth->phase[0] = synth->phase[n];
 }
 
 static size_t read_synth(void *context, float *samples, size_t n_frames, struct emg_problem *problem)
@@ -166,8 +237,11 @@ static size_t read_synth(void *context, float *samples, size_t n_frames, struct 
     struct capture_synth *synth = context;
     if (synth->end_frame > 0 && n_frames > synth->end_frame - synth->frames)
         n_frames = (size_t)(synth->end_frame - synth->frames);
-    for (unsigned i = 0; i < synth->n_channels; i++)
-        emg_simulate_execute(synth->channels[i], samples + i, synth->n_channels, n_frames);
+    for (size_t done = 0; done < n_frames;) {
+        const size_t n = n_frames - done < CHUNK_FRAMES ? n_frames - done : CHUNK_FRAMES;
+        read_chunk(synth, samples + done * synth->n_channels, n);
+        done += n;
+    }
     synth->frames += n_frames;
     return n_frames;
 }

@@ -38,6 +38,8 @@ struct emg_config_muscle {
     unsigned channel;           /* from 1; 0: found by label */
     char label[EMG_LABEL_SIZE]; /* in the recording; "": none */
     double full_scale_uv;       /* 0: the source's */
+    double reference_uv;        /* RMS that counts as 100 percent; 0: none */
+    char reference_method[16];  /* how it was measured */
 };
 
 struct emg_config_footswitch {
@@ -57,6 +59,7 @@ struct emg_config_analysis {
     double rms_ms;
     double envelope_hz;
     double amplitude_highpass_hz;
+    unsigned profile_strides;
 };
 
 struct emg_config_publish {

@@ -32,6 +32,7 @@ static_assert(offsetof(struct emg_config_muscle, name) == 0, "the title comes fi
 static_assert(offsetof(struct emg_config_footswitch, side) == 0, "the title comes first");
 
 static const char *const modes[] = {"auto", "static", "gated", NULL};
+static const char *const reference_methods[] = {"mvc", "submaximal", "dynamic_peak", "dynamic_mean", NULL};
 static const char *const security_modes[] = {"none", "curve", NULL};
 
 static const struct emg_config_key source_keys[] = {
@@ -59,6 +60,10 @@ static const struct emg_config_key muscle_keys[] = {
     KEY(muscle, label, TEXT, "", HELP("of the channel in a recording, or the muscle's word in it")),
     KEY(muscle, full_scale_uv, NUMBER, "0", RANGE(0, 1e7), .unit = "uV",
         HELP("of this channel; 0: the source's")),
+    KEY(muscle, reference_uv, NUMBER, "0", RANGE(0, 1e6), .unit = "uV",
+        HELP("RMS that counts as 100 percent of reference; 0: none")),
+    KEY(muscle, reference_method, TEXT, "mvc", .choices = reference_methods,
+        HELP("how reference_uv was measured")),
 };
 
 static const struct emg_config_key footswitch_keys[] = {
@@ -83,6 +88,8 @@ static const struct emg_config_key analysis_keys[] = {
         HELP("low-pass of the linear envelope: 4 to 6 walking, 10 to 20 running")),
     KEY(analysis, amplitude_highpass_hz, NUMBER, "20", RANGE(5, 200), .unit = "Hz",
         HELP("high-pass before the amplitudes: 35 to 50 running")),
+    KEY(analysis, profile_strides, COUNT, "10", RANGE(1, 100), .unit = "strides",
+        HELP("newest gait cycles that a profile averages")),
 };
 
 static const struct emg_config_key publish_keys[] = {

@@ -8,6 +8,7 @@
 #include "daemon/montage.h"
 #include "daemon/options.h"
 #include "daemon/publisher.h"
+#include "daemon/selftest.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
 
@@ -20,6 +21,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+enum { SELFTEST_TRIALS = 32 }; /* under half a minute */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { POLL_MS = 100, FINISH_MS = 500, MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20 };
 static const double FRAME_RING_S = 2.0;
@@ -263,6 +265,10 @@ int main(int argc, char **argv)
         emg_devices_print(stdout);
         (void)close(signal_fd);
         return EXIT_DONE;
+    }
+    if (options.action == EMG_ACTION_SELFTEST) {
+        const struct emg_selftest_options selftest = {.trials = SELFTEST_TRIALS, .out = stdout};
+        return emg_selftest_run(&selftest) == 0 ? EXIT_DONE : EXIT_FAILED;
     }
     if (emg_config_load(&config, options.config_path, options.settings, options.n_settings, &problem) !=
         EMG_OK) {

@@ -2,9 +2,13 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+/* Share of full scale at which a foot switch that nobody has configured counts as closed. */
+static const double LABELLED_THRESHOLD = 0.5;
 
 /* The abbreviations of the labels that emgd itself writes. */
 static const struct {
@@ -166,8 +170,8 @@ static struct emg_montage_muscle *add(struct emg_montage *montage, const char *n
                                       const struct emg_channel *source)
 {
     struct emg_montage_muscle *muscle = &montage->muscles[montage->n_muscles++];
-    *muscle =
-        (struct emg_montage_muscle){.channel = channel, .scale = 1, .full_scale_uv = source->full_scale_uv};
+    *muscle = (struct emg_montage_muscle){
+        .channel = channel, .scale = 1, .full_scale_uv = source->full_scale_uv, .reference_uv = NAN};
     (void)snprintf(muscle->name, sizeof muscle->name, "%s", name);
     return muscle;
 }
@@ -201,16 +205,18 @@ static enum emg_error create_configured(struct emg_montage *montage, const struc
             muscle->scale = (float)(wanted->full_scale_uv / source->full_scale_uv);
             muscle->full_scale_uv = wanted->full_scale_uv;
         }
+        if (wanted->reference_uv > 0)
+            muscle->reference_uv = wanted->reference_uv;
+        memcpy(muscle->reference_method, wanted->reference_method, sizeof muscle->reference_method);
     }
     return EMG_OK;
 }
 
-static bool is_footswitch(const struct emg_config *config, unsigned channel)
+static bool is_footswitch(const struct emg_montage *montage, unsigned channel)
 {
-    for (size_t i = 0; i < config->n_footswitches; i++) {
-        if (config->footswitches[i].channel == channel + 1)
+    for (size_t i = 0; i < EMG_SIDES; i++)
+        if (montage->footswitches[i].present && montage->footswitches[i].channel == channel)
             return true;
-    }
     return false;
 }
 
@@ -233,12 +239,12 @@ static void name_channel(const struct emg_montage *montage, const struct emg_cha
         (void)snprintf(name, EMG_NAME_SIZE, "%s%u", numbered, channel + 1);
 }
 
-static enum emg_error create_all(struct emg_montage *montage, const struct emg_config *config,
-                                 const struct emg_stream_info *stream, struct emg_problem *problem)
+static enum emg_error create_all(struct emg_montage *montage, const struct emg_stream_info *stream,
+                                 struct emg_problem *problem)
 {
     for (unsigned i = 0; i < stream->n_channels; i++) {
         char name[EMG_NAME_SIZE];
-        if (!stream->channels[i].usable || is_footswitch(config, i))
+        if (!stream->channels[i].usable || is_footswitch(montage, i))
             continue;
         name_channel(montage, &stream->channels[i], i, name);
         (void)add(montage, name, i, &stream->channels[i]);
@@ -249,18 +255,62 @@ static enum emg_error create_all(struct emg_montage *montage, const struct emg_c
     return EMG_OK;
 }
 
+static void add_footswitch(struct emg_montage *montage, enum emg_side side, unsigned channel,
+                           double threshold, const struct emg_stream_info *stream)
+{
+    montage->footswitches[side] = (struct emg_montage_footswitch){
+        .present = true,
+        .channel = channel,
+        .scale = (float)(1 / stream->channels[channel].full_scale_uv),
+        .threshold = threshold,
+    };
+}
+
+static void find_labelled_footswitches(struct emg_montage *montage, const struct emg_stream_info *stream)
+{
+    static const char *const labels[EMG_SIDES] = {[EMG_SIDE_LEFT] = "SW L", [EMG_SIDE_RIGHT] = "SW R"};
+    for (unsigned i = 0; i < stream->n_channels; i++)
+        for (size_t side = 0; side < EMG_SIDES; side++)
+            if (stream->channels[i].usable && strcasecmp(stream->channels[i].label, labels[side]) == 0)
+                add_footswitch(montage, (enum emg_side)side, i, LABELLED_THRESHOLD, stream);
+}
+
+static enum emg_error find_footswitches(struct emg_montage *montage, const struct emg_config *config,
+                                        const struct emg_stream_info *stream, struct emg_problem *problem)
+{
+    if (config->n_footswitches == 0 && config->n_muscles == 0)
+        find_labelled_footswitches(montage, stream);
+    for (size_t i = 0; i < config->n_footswitches; i++) {
+        const struct emg_config_footswitch *wanted = &config->footswitches[i];
+        if (wanted->channel > stream->n_channels)
+            return emg_problem_set(problem, EMG_ERROR_NOT_FOUND,
+                                   "footswitch %s: there is no channel %u; the stream has %u", wanted->side,
+                                   wanted->channel, stream->n_channels);
+        const enum emg_side side = strcmp(wanted->side, "left") == 0 ? EMG_SIDE_LEFT : EMG_SIDE_RIGHT;
+        add_footswitch(montage, side, wanted->channel - 1, wanted->threshold, stream);
+    }
+    return EMG_OK;
+}
+
+enum emg_side emg_montage_side(const struct emg_montage_muscle *muscle)
+{
+    return strncmp(muscle->name, "left.", 5) == 0 ? EMG_SIDE_LEFT : EMG_SIDE_RIGHT;
+}
+
+const char *emg_montage_bare_name(const struct emg_montage_muscle *muscle)
+{
+    return strchr(muscle->name, '.') + 1;
+}
+
 enum emg_error emg_montage_create(struct emg_montage *montage, const struct emg_config *config,
                                   const struct emg_stream_info *stream, struct emg_problem *problem)
 {
     assert(stream->n_channels <= EMG_MAX_CHANNELS);
     memset(montage, 0, sizeof *montage);
-    for (size_t i = 0; i < config->n_footswitches; i++) {
-        if (config->footswitches[i].channel > stream->n_channels)
-            return emg_problem_set(
-                problem, EMG_ERROR_NOT_FOUND, "footswitch %s: there is no channel %u; the stream has %u",
-                config->footswitches[i].side, config->footswitches[i].channel, stream->n_channels);
-    }
+    const enum emg_error error = find_footswitches(montage, config, stream, problem);
+    if (error != EMG_OK)
+        return error;
     if (config->n_muscles > 0)
         return create_configured(montage, config, stream, problem);
-    return create_all(montage, config, stream, problem);
+    return create_all(montage, stream, problem);
 }

@@ -37,6 +37,7 @@ enum emg_error emg_options_parse(struct emg_options *options, int argc, char **a
         {"list-devices", no_argument, NULL, EMG_ACTION_LIST_DEVICES},
         {"check-config", no_argument, NULL, EMG_ACTION_CHECK_CONFIG},
         {"print-config", no_argument, NULL, EMG_ACTION_PRINT_CONFIG},
+        {"selftest", no_argument, NULL, EMG_ACTION_SELFTEST},
         {"version", no_argument, NULL, EMG_ACTION_VERSION},
         {"help", no_argument, NULL, EMG_ACTION_HELP},
         {NULL, 0, NULL, 0},
@@ -80,21 +81,22 @@ void emg_options_print_help(FILE *out)
 {
     (void)fputs(
         "Usage: emgd [--config FILE] [--source SPEC] [--speed 1|N|max] [--set KEY=VALUE]...\n"
-        "       emgd --list-devices | --check-config | --print-config | --version | --help\n"
+        "       emgd --list-devices | --check-config | --print-config | --selftest | --version | --help\n"
         "\n"
         "Captures surface EMG, turns it into activation and fatigue of each muscle, and publishes both over "
         "ZeroMQ.\n"
         "\n"
         "  --config FILE     read this configuration instead of $XDG_CONFIG_HOME/emgd/emgd.conf or "
         "/etc/emgd/emgd.conf\n"
-        "  --source SPEC     soundio:BACKEND:DEVICE, file:PATH or synth:SCENARIO (treadmill, static, rest, "
-        "ramp)\n"
+        "  --source SPEC     soundio:BACKEND:DEVICE, file:PATH or synth:SCENARIO (treadmill, static, rest,\n"
+        "                    ramp, mains, artefacts)\n"
         "  --speed 1|N|max   of a file or simulation: real time, N times that, or as fast as it goes\n"
         "  --set KEY=VALUE   any configuration key, as in --set analysis.mains_hz=60 or\n"
         "                    --set 'muscle.\"left.soleus\".channel=3'\n"
         "  --list-devices    capture devices of every backend that runs\n"
         "  --check-config    say whether the configuration is valid, and end\n"
         "  --print-config    print the configuration in effect, and end\n"
+        "  --selftest        measure bias and spread of every metric on simulated signals, and end\n"
         "\n"
         "Configuration keys:\n",
         out);

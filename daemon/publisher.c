@@ -80,9 +80,9 @@ enum emg_error emg_publisher_create(struct emg_publisher **out, const struct emg
 
 static void keep_last(struct emg_publisher *p, const struct emg_message *message, size_t length)
 {
-    if (message->n_array > 0)
+    if (emg_wire_has_array(message->topic))
         return;
-    struct last_message *last = &p->last[message->topic][message->muscle];
+    struct last_message *last = &p->last[message->topic][message->index];
     (void)pthread_mutex_lock(&p->mutex);
     if (last->capacity < length + 1) {
         char *grown = realloc(last->body, length + 1);
@@ -122,7 +122,7 @@ static void publish(struct emg_publisher *p, const struct emg_message *message)
     keep_last(p, message, body_length);
     if (!send_topic(p, topic_length))
         return;
-    const bool has_array = message->topic == EMG_TOPIC_SPECTRUM || message->topic == EMG_TOPIC_WAVEFORM;
+    const bool has_array = emg_wire_has_array(message->topic);
     (void)zmq_send(p->socket, p->body, body_length, has_array ? ZMQ_SNDMORE : 0);
     if (has_array)
         (void)zmq_send(p->socket, message->array, message->n_array * sizeof message->array[0], 0);
@@ -193,15 +193,15 @@ void emg_publisher_snapshot(struct emg_publisher *p, struct emg_json *json)
     emg_json_open_array(json, "messages");
     (void)pthread_mutex_lock(&p->mutex);
     for (size_t topic = 0; topic < EMG_TOPIC_COUNT; topic++) {
-        for (size_t muscle = 0; muscle < EMG_MAX_CHANNELS; muscle++) {
-            if (p->last[topic][muscle].body == NULL)
+        for (size_t index = 0; index < EMG_MAX_CHANNELS; index++) {
+            if (p->last[topic][index].body == NULL)
                 continue;
-            const struct emg_message message = {.topic = (enum emg_topic)topic, .muscle = (uint32_t)muscle};
+            const struct emg_message message = {.topic = (enum emg_topic)topic, .index = (uint32_t)index};
             char name[EMG_TOPIC_SIZE];
             (void)emg_wire_topic(&p->wire, &message, name);
             emg_json_open_object(json, NULL);
             emg_json_string(json, "topic", name);
-            emg_json_raw(json, "body", p->last[topic][muscle].body);
+            emg_json_raw(json, "body", p->last[topic][index].body);
             emg_json_close_object(json);
         }
     }
@@ -247,8 +247,8 @@ void emg_publisher_destroy(struct emg_publisher *p)
     if (p->socket != NULL)
         (void)zmq_close(p->socket);
     for (size_t topic = 0; topic < EMG_TOPIC_COUNT; topic++)
-        for (size_t muscle = 0; muscle < EMG_MAX_CHANNELS; muscle++)
-            free(p->last[topic][muscle].body);
+        for (size_t index = 0; index < EMG_MAX_CHANNELS; index++)
+            free(p->last[topic][index].body);
     (void)pthread_mutex_destroy(&p->mutex);
     free(p);
 }

@@ -15,6 +15,7 @@ static const char *const state_names[] = {"waiting", "running", "lost", "ended"}
 static const char *const cause_names[] = {"none", "ring_full", "overflow", "hole", "device"};
 static const char *const verdict_names[] = {"undetermined", "fatiguing", "steady", "recovering"};
 static const char *const jasa_names[] = {NULL, "fatigue", "force_increase", "recovery", "force_decrease"};
+static const char *const unit_names[] = {[false] = "uV", [true] = "percent_reference"};
 static const char *const flag_names[] = {
     "clipping", "flat", "electrode_off", "hum", "motion", "noisy", "crosstalk", "gap", "unsettled",
 };
@@ -30,26 +31,56 @@ static const char *const reason_texts[] = {
     [EMG_REASON_RISING] = "the median frequency rises: the 95 % interval of its slope is above zero",
     [EMG_REASON_FLAT] =
         "the median frequency holds: the 95 % interval of its slope is within 1 % per minute of zero",
+    [EMG_REASON_FELL_THEN_LEVEL] = "the median frequency fell first and has shown no certain change since",
+    [EMG_REASON_ROSE_THEN_LEVEL] = "the median frequency rose first and has shown no certain change since",
 };
 
-static const uint32_t BAD_FLAGS = EMG_FLAG_CLIPPING | EMG_FLAG_FLAT | EMG_FLAG_ELECTRODE_OFF;
+enum topic_kind { OF_ALL, OF_MUSCLE, OF_SIDE, OF_PAIR };
+static const struct {
+    const char *name;
+    enum topic_kind kind;
+    bool has_array;
+} topics[] = {
+    [EMG_TOPIC_STATUS] = {"status", OF_ALL, false},
+    [EMG_TOPIC_ACTIVATION] = {"activation", OF_MUSCLE, false},
+    [EMG_TOPIC_FATIGUE] = {"fatigue", OF_MUSCLE, false},
+    [EMG_TOPIC_SPECTRUM] = {"spectrum", OF_MUSCLE, true},
+    [EMG_TOPIC_WAVEFORM] = {"waveform", OF_MUSCLE, true},
+    [EMG_TOPIC_BURST] = {"burst", OF_MUSCLE, false},
+    [EMG_TOPIC_PROFILE] = {"profile", OF_MUSCLE, true},
+    [EMG_TOPIC_STRIDE] = {"stride", OF_SIDE, false},
+    [EMG_TOPIC_LEG] = {"leg", OF_SIDE, false},
+    [EMG_TOPIC_SYMMETRY] = {"symmetry", OF_PAIR, false},
+    [EMG_TOPIC_EVENT_GAP] = {"event.gap", OF_ALL, false},
+    [EMG_TOPIC_EVENT_DEVICE] = {"event.device", OF_ALL, false},
+    [EMG_TOPIC_EVENT_FATIGUE] = {"event.fatigue", OF_ALL, false},
+    [EMG_TOPIC_EVENT_QUALITY] = {"event.quality", OF_ALL, false},
+};
+
+bool emg_wire_has_array(enum emg_topic topic)
+{
+    return topics[topic].has_array;
+}
 
 size_t emg_wire_topic(const struct emg_wire *wire, const struct emg_message *message, char *topic)
 {
-    static const char *const names[] = {
-        [EMG_TOPIC_STATUS] = "status",
-        [EMG_TOPIC_ACTIVATION] = "activation",
-        [EMG_TOPIC_FATIGUE] = "fatigue",
-        [EMG_TOPIC_SPECTRUM] = "spectrum",
-        [EMG_TOPIC_WAVEFORM] = "waveform",
-        [EMG_TOPIC_EVENT_GAP] = "event.gap",
-        [EMG_TOPIC_EVENT_DEVICE] = "event.device",
-    };
-    const char *name = names[message->topic];
-    const bool of_muscle = message->topic >= EMG_TOPIC_ACTIVATION && message->topic <= EMG_TOPIC_WAVEFORM;
-    const int n = of_muscle ? snprintf(topic, EMG_TOPIC_SIZE, "%s.%s", name, wire->muscles[message->muscle])
-                            : snprintf(topic, EMG_TOPIC_SIZE, "%s", name);
-    return (size_t)n;
+    static const char *const sides[] = {[EMG_SIDE_LEFT] = "left", [EMG_SIDE_RIGHT] = "right"};
+    const char *name = topics[message->topic].name;
+    const char *of = NULL;
+    switch (topics[message->topic].kind) {
+    case OF_ALL:
+        return (size_t)snprintf(topic, EMG_TOPIC_SIZE, "%s", name);
+    case OF_MUSCLE:
+        of = wire->muscles[message->index];
+        break;
+    case OF_SIDE:
+        of = sides[message->index];
+        break;
+    case OF_PAIR:
+        of = wire->pairs[message->index];
+        break;
+    }
+    return (size_t)snprintf(topic, EMG_TOPIC_SIZE, "%s.%s", name, of);
 }
 
 static void put(struct emg_json *json, const char *key, double value)
@@ -69,14 +100,19 @@ static void put_pair(struct emg_json *json, const char *key, const double value[
     emg_json_close_array(json);
 }
 
-static void put_quality(struct emg_json *json, uint32_t flags)
+static void put_flags(struct emg_json *json, uint32_t flags)
 {
-    emg_json_string(json, "quality", (flags & BAD_FLAGS) != 0 ? "bad" : flags != 0 ? "warn" : "ok");
     emg_json_open_array(json, "flags");
     for (size_t i = 0; i < sizeof flag_names / sizeof flag_names[0]; i++)
         if ((flags & 1U << i) != 0)
             emg_json_string(json, NULL, flag_names[i]);
     emg_json_close_array(json);
+}
+
+static void put_quality(struct emg_json *json, uint32_t flags)
+{
+    emg_json_string(json, "quality", (flags & EMG_FLAGS_BAD) != 0 ? "bad" : flags != 0 ? "warn" : "ok");
+    put_flags(json, flags);
 }
 
 static void put_array(struct emg_json *json, uint32_t n)
@@ -104,8 +140,8 @@ static void put_status(struct emg_json *json, const struct emg_wire *wire, const
     emg_json_unsigned(json, "frames_lost", status->frames_lost);
     put(json, "ring_peak_percent", status->ring_peak_percent);
     emg_json_unsigned(json, "messages_dropped", status->messages_dropped);
-    emg_json_null(json, "clock_ppm");
-    emg_json_null(json, "clock_ppm_se");
+    put(json, "clock_ppm", status->clock_ppm);
+    put(json, "clock_ppm_se", status->clock_ppm_se);
     put(json, "load_percent", status->load_percent);
     emg_json_open_object(json, "latency_ms");
     put(json, "p50", status->latency_ms[0]);
@@ -116,25 +152,91 @@ static void put_status(struct emg_json *json, const struct emg_wire *wire, const
     emg_json_string(json, "version", EMG_VERSION);
 }
 
-static void put_activation(struct emg_json *json, const struct emg_muscle_activation *a)
+static void put_activation(struct emg_json *json, const struct emg_muscle_activation *a,
+                           const struct emg_reference *reference)
 {
     put(json, "rms_uv", a->rms_uv);
     put(json, "envelope_uv", a->envelope_uv);
-    emg_json_null(json, "percent_reference");
-    emg_json_null(json, "reference");
+    put(json, "percent_reference", 100 * a->rms_uv / reference->uv);
+    if (isnan(reference->uv)) {
+        emg_json_null(json, "reference");
+    } else {
+        emg_json_open_object(json, "reference");
+        emg_json_string(json, "id", reference->id);
+        emg_json_string(json, "method", reference->method);
+        put(json, "uv", reference->uv);
+        emg_json_close_object(json);
+    }
     emg_json_bool(json, "active", a->active);
     put_quality(json, a->flags);
 }
 
-static void put_fatigue(struct emg_json *json, const struct emg_wire *wire,
-                        const struct emg_muscle_fatigue *f)
+static void put_burst(struct emg_json *json, const struct emg_muscle_burst *b, double reference_uv)
 {
+    emg_json_unsigned(json, "onset_frame", b->onset_frame);
+    emg_json_unsigned(json, "offset_frame", b->offset_frame);
+    put(json, "duration_s", b->duration_s);
+    put(json, "rms_uv", b->rms_uv);
+    put(json, "peak_uv", b->peak_uv);
+    put(json, "iemg_uv_s", b->iemg_uv_s);
+    put(json, "percent_reference", 100 * b->rms_uv / reference_uv);
+    put(json, "snr_db", b->snr_db);
+    put_flags(json, b->flags);
+}
+
+static void put_profile(struct emg_json *json, const struct emg_message *message)
+{
+    put_array(json, message->n_array);
+    emg_json_open_array(json, "sd_array");
+    for (size_t i = 0; i < EMG_PROFILE_POINTS; i++)
+        put(json, NULL, (double)message->body.profile.sd[i]);
+    emg_json_close_array(json);
+    emg_json_unsigned(json, "strides", message->body.profile.strides);
+    emg_json_string(json, "unit", unit_names[message->body.profile.percent]);
+}
+
+static void put_stride(struct emg_json *json, const struct emg_message *message)
+{
+    const struct emg_stride_cycle *cycle = &message->body.stride.cycle;
+    put(json, "cycle_s", cycle->cycle_s);
+    put(json, "cadence_steps_per_min", message->body.stride.state.cadence_steps_per_min);
+    emg_json_string(json, "source", message->body.stride.source == EMG_STRIDE_EMG ? "emg" : "footswitch");
+    emg_json_unsigned(json, "strides", message->body.stride.state.strides);
+    emg_json_unsigned(json, "first_frame", cycle->first_frame);
+    emg_json_unsigned(json, "end_frame", cycle->end_frame);
+}
+
+static void put_leg(struct emg_json *json, const struct emg_leg_comparison *leg)
+{
+    put(json, "soleus_share_percent", leg->soleus_share_percent);
+    put(json, "coactivation_percent", leg->coactivation_percent);
+    put(json, "crosstalk_r", leg->crosstalk_r);
+    put(json, "crosstalk_lag_ms", leg->crosstalk_lag_ms);
+}
+
+static void put_symmetry(struct emg_json *json, const struct emg_message *message)
+{
+    const double *activation = message->body.symmetry.activation;
+    const double *shift = message->body.symmetry.shift_percent;
+    put(json, "index_percent", message->body.symmetry.index_percent);
+    put(json, "activation_left", activation[EMG_SIDE_LEFT]);
+    put(json, "activation_right", activation[EMG_SIDE_RIGHT]);
+    emg_json_string(json, "unit", unit_names[message->body.symmetry.percent]);
+    put(json, "shift_percent_left", shift[EMG_SIDE_LEFT]);
+    put(json, "shift_percent_right", shift[EMG_SIDE_RIGHT]);
+}
+
+static void put_fatigue(struct emg_json *json, const struct emg_wire *wire,
+                        const struct emg_muscle_fatigue *message)
+{
+    const struct emg_spectral_fatigue *f = &message->spectral;
     put(json, "mdf_hz", f->indices.mdf_hz);
     put(json, "mdf_se_hz", f->indices.mdf_se_hz);
     put(json, "mnf_hz", f->indices.mnf_hz);
     put(json, "mnf_se_hz", f->indices.mnf_se_hz);
     put(json, "rms_uv", f->rms_uv);
     put(json, "ln_finsm5", f->ln_finsm5);
+    put(json, "ln_finsm5_se", isnan(f->ln_finsm5) ? NAN : f->indices.ln_insm5_se);
     put_pair(json, "band_hz", wire->band_hz);
     emg_json_unsigned(json, "bursts", f->bursts);
     put(json, "seconds", f->seconds);
@@ -144,10 +246,13 @@ static void put_fatigue(struct emg_json *json, const struct emg_wire *wire,
     put(json, "slope_hz_per_min", f->slope_hz_per_min);
     put(json, "slope_percent_per_min", f->slope_percent_per_min);
     put_pair(json, "slope_ci95_percent_per_min", f->slope_ci95_percent_per_min);
+    put(json, "break_s", f->break_s);
+    put(json, "recent_slope_percent_per_min", f->recent_percent_per_min);
+    put_pair(json, "recent_slope_ci95_percent_per_min", f->recent_ci95_percent_per_min);
     emg_json_string(json, "jasa", jasa_names[f->jasa]);
     emg_json_string(json, "verdict", verdict_names[f->verdict]);
     emg_json_string(json, "reason", reason_texts[f->reason]);
-    put_quality(json, f->flags);
+    put_quality(json, message->flags);
 }
 
 static void put_body(struct emg_json *json, const struct emg_wire *wire, const struct emg_message *message)
@@ -157,7 +262,7 @@ static void put_body(struct emg_json *json, const struct emg_wire *wire, const s
         put_status(json, wire, &message->body.status);
         break;
     case EMG_TOPIC_ACTIVATION:
-        put_activation(json, &message->body.activation);
+        put_activation(json, &message->body.activation.now, &message->body.activation.reference);
         break;
     case EMG_TOPIC_FATIGUE:
         put_fatigue(json, wire, &message->body.fatigue);
@@ -172,6 +277,21 @@ static void put_body(struct emg_json *json, const struct emg_wire *wire, const s
         put(json, "rate_hz", wire->analysis_rate_hz);
         emg_json_unsigned(json, "first_frame", message->body.waveform.first_frame);
         break;
+    case EMG_TOPIC_BURST:
+        put_burst(json, &message->body.burst.of, message->body.burst.reference_uv);
+        break;
+    case EMG_TOPIC_PROFILE:
+        put_profile(json, message);
+        break;
+    case EMG_TOPIC_STRIDE:
+        put_stride(json, message);
+        break;
+    case EMG_TOPIC_LEG:
+        put_leg(json, &message->body.leg);
+        break;
+    case EMG_TOPIC_SYMMETRY:
+        put_symmetry(json, message);
+        break;
     case EMG_TOPIC_EVENT_GAP:
         emg_json_unsigned(json, "first_frame", message->body.gap.first_frame);
         emg_json_unsigned(json, "frames_lost", message->body.gap.frames_lost);
@@ -179,6 +299,16 @@ static void put_body(struct emg_json *json, const struct emg_wire *wire, const s
         break;
     case EMG_TOPIC_EVENT_DEVICE:
         emg_json_string(json, "state", state_names[message->body.device]);
+        break;
+    case EMG_TOPIC_EVENT_FATIGUE:
+        emg_json_string(json, "muscle", wire->muscles[message->body.fatigue_event.muscle]);
+        emg_json_string(json, "verdict", verdict_names[message->body.fatigue_event.verdict]);
+        emg_json_string(json, "before", verdict_names[message->body.fatigue_event.before]);
+        emg_json_string(json, "reason", reason_texts[message->body.fatigue_event.reason]);
+        break;
+    case EMG_TOPIC_EVENT_QUALITY:
+        emg_json_string(json, "muscle", wire->muscles[message->body.quality_event.muscle]);
+        put_quality(json, message->body.quality_event.flags);
         break;
     case EMG_TOPIC_COUNT:
         break;

@@ -7,7 +7,9 @@
 
 #include "daemon/block.h"
 #include "daemon/config.h"
+#include "daemon/montage.h"
 #include "daemon/stream.h"
+#include "dsp/leg.h"
 #include "dsp/muscle.h"
 
 #include <stdbool.h>
@@ -26,8 +28,15 @@ enum emg_topic {
     EMG_TOPIC_FATIGUE,
     EMG_TOPIC_SPECTRUM,
     EMG_TOPIC_WAVEFORM,
+    EMG_TOPIC_BURST,
+    EMG_TOPIC_PROFILE,
+    EMG_TOPIC_STRIDE,
+    EMG_TOPIC_LEG,
+    EMG_TOPIC_SYMMETRY,
     EMG_TOPIC_EVENT_GAP,
     EMG_TOPIC_EVENT_DEVICE,
+    EMG_TOPIC_EVENT_FATIGUE,
+    EMG_TOPIC_EVENT_QUALITY,
     EMG_TOPIC_COUNT,
 };
 
@@ -36,6 +45,7 @@ struct emg_status {
     uint64_t frames, gaps, frames_lost; /* delivered; jumps; frames in them */
     double ring_peak_percent;           /* NaN: no ring that could overflow */
     double load_percent;                /* NaN: not in real time */
+    double clock_ppm, clock_ppm_se;     /* by which the device is faster than the host; NaN: unknown */
     /* filled by the publisher: */
     uint64_t messages_dropped;
     double latency_ms[3]; /* p50, p99, max; NaN: unknown */
@@ -46,15 +56,25 @@ struct emg_gap_event {
     enum emg_gap_cause cause;
 };
 
+/* What 100 percent stands for. */
+struct emg_reference {
+    double uv;       /* NaN: none */
+    char id[16];     /* of this reference measurement */
+    char method[16]; /* how it was measured */
+};
+
 struct emg_message {
     enum emg_topic topic;
-    uint32_t muscle; /* index; topics of one muscle only */
+    uint32_t index; /* of the muscle, side or pair of muscles that the topic is of; 0 for the others */
     uint64_t seq, frame;
     double t;           /* Unix time of `frame`; NaN: no frame yet */
     int64_t arrival_ns; /* CLOCK_MONOTONIC of the block that completed it; 0: none */
     union {
         struct emg_status status;
-        struct emg_muscle_activation activation;
+        struct {
+            struct emg_muscle_activation now;
+            struct emg_reference reference;
+        } activation;
         struct emg_muscle_fatigue fatigue;
         struct {
             double f0_hz, df_hz;
@@ -62,8 +82,35 @@ struct emg_message {
         struct {
             uint64_t first_frame;
         } waveform;
+        struct {
+            struct emg_muscle_burst of;
+            double reference_uv; /* NaN: none */
+        } burst;
+        struct {
+            unsigned strides;
+            bool percent; /* of reference; else microvolts */
+            float sd[EMG_PROFILE_POINTS];
+        } profile;
+        struct {
+            struct emg_stride_cycle cycle;
+            struct emg_stride_state state;
+            enum emg_stride_source source;
+        } stride;
+        struct emg_leg_comparison leg;
+        struct {
+            double index_percent, activation[EMG_SIDES], shift_percent[EMG_SIDES];
+            bool percent; /* activation is in percent of reference; else microvolts */
+        } symmetry;
         struct emg_gap_event gap;
         enum emg_stream_state device;
+        struct {
+            uint32_t muscle;
+            enum emg_verdict verdict, before;
+            enum emg_reason reason;
+        } fatigue_event;
+        struct {
+            uint32_t muscle, flags;
+        } quality_event;
     } body;
     uint32_t n_array;
     float array[]; /* [n_array] */
@@ -77,7 +124,11 @@ struct emg_wire {
     unsigned n_channels;
     size_t n_muscles;
     char muscles[EMG_MAX_CHANNELS][EMG_NAME_SIZE];
+    char pairs[EMG_MAX_CHANNELS / 2][EMG_NAME_SIZE]; /* muscles measured on both sides, without the side */
 };
+
+/* Whether messages of this topic have an array. */
+bool emg_wire_has_array(enum emg_topic topic);
 
 /* Topic of a message, ASCII, into topic [EMG_TOPIC_SIZE]; returns its length. */
 size_t emg_wire_topic(const struct emg_wire *wire, const struct emg_message *message, char *topic);

@@ -17,7 +17,7 @@ static const double RMS_BANDWIDTH_HZ = 193.0;
 /* Length-weighted sum of slices. */
 struct pool {
     double *sum; /* [n_bins] */
-    double seconds;
+    struct emg_spectrum_extent extent;
 };
 
 struct emg_course {
@@ -56,44 +56,62 @@ enum emg_error emg_course_create(struct emg_course **out, const struct emg_cours
 static void pool_clear(struct pool *pool, size_t n_bins)
 {
     memset(pool->sum, 0, n_bins * sizeof pool->sum[0]);
-    pool->seconds = 0;
+    pool->extent = (struct emg_spectrum_extent){0};
 }
 
-static void pool_add(struct pool *pool, const float *psd, size_t n_bins, double seconds)
+static void pool_add(struct pool *pool, const float *psd, size_t n_bins,
+                     const struct emg_spectrum_extent *extent)
 {
     for (size_t k = 0; k < n_bins; k++)
-        pool->sum[k] += seconds * (double)psd[k];
-    pool->seconds += seconds;
+        pool->sum[k] += extent->seconds * (double)psd[k];
+    emg_spectrum_extend(&pool->extent, extent);
 }
 
-static struct emg_fatigue_indices pool_indices(struct emg_course *q, const struct pool *pool)
+static struct emg_fatigue_indices pool_indices(struct emg_course *q, const struct pool *pool,
+                                               const struct emg_course_noise *noise)
 {
     const struct emg_course_config *c = &q->config;
     for (size_t k = 0; k < c->n_bins; k++)
-        q->mean[k] = (float)(pool->sum[k] / pool->seconds);
-    return emg_fatigue_indices(q->mean, c->n_bins, c->df_hz, c->low_hz, c->high_hz, pool->seconds);
+        q->mean[k] = (float)(pool->sum[k] / pool->extent.seconds);
+    struct emg_fatigue_spectrum spectrum = {
+        .psd = q->mean,
+        .n_bins = c->n_bins,
+        .df_hz = c->df_hz,
+        .low_hz = c->low_hz,
+        .high_hz = c->high_hz,
+        .seconds = emg_spectrum_effective_s(&pool->extent),
+        .dof = emg_spectrum_dof(&pool->extent),
+    };
+    if (noise != NULL) {
+        spectrum.noise = noise->psd;
+        spectrum.noise_seconds = noise->effective_s;
+        spectrum.noise_dof = noise->dof;
+    }
+    return emg_fatigue_indices(&spectrum);
 }
 
-void emg_course_execute(struct emg_course *q, const float *psd, double seconds, double t_s)
+void emg_course_execute(struct emg_course *q, const float *psd, const struct emg_spectrum_extent *extent,
+                        const struct emg_course_noise *noise, double t_s)
 {
     const size_t n_bins = q->config.n_bins;
     if (!q->has_baseline)
-        pool_add(&q->baseline, psd, n_bins, seconds);
-    pool_add(&q->point, psd, n_bins, seconds);
-    if (q->point.seconds < POINT_S)
+        pool_add(&q->baseline, psd, n_bins, extent);
+    pool_add(&q->point, psd, n_bins, extent);
+    if (q->point.extent.seconds < POINT_S)
         return;
-    const struct emg_fatigue_indices indices = pool_indices(q, &q->point);
+    const struct emg_fatigue_indices indices = pool_indices(q, &q->point, noise);
     const double rms_uv = sqrt(indices.power_uv2);
+    const double effective_s = emg_spectrum_effective_s(&q->point.extent);
     emg_trend_execute(q->mdf, t_s, indices.mdf_hz, indices.mdf_se_hz);
-    emg_trend_execute(q->rms, t_s, rms_uv, rms_uv / (2 * sqrt(RMS_BANDWIDTH_HZ * q->point.seconds)));
+    emg_trend_execute(q->rms, t_s, rms_uv, rms_uv / (2 * sqrt(RMS_BANDWIDTH_HZ * effective_s)));
     pool_clear(&q->point, n_bins);
 }
 
-void emg_course_advance(struct emg_course *q, double valid_s)
+void emg_course_advance(struct emg_course *q, const struct emg_course_noise *noise, double valid_s)
 {
-    if (q->has_baseline || valid_s < BASELINE_S || q->baseline.seconds < BASELINE_ACTIVE_S)
+    if (q->has_baseline || valid_s < BASELINE_S || q->baseline.extent.seconds < BASELINE_ACTIVE_S)
         return;
-    const struct emg_fatigue_indices indices = pool_indices(q, &q->baseline);
+    const struct emg_fatigue_indices indices = pool_indices(q, &q->baseline, noise);
     q->baseline_mdf_hz = indices.mdf_hz;
     q->baseline_ln_insm5 = indices.ln_insm5;
     q->has_baseline = true;

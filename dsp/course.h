@@ -8,6 +8,7 @@
 
 #include "dsp/error.h"
 #include "dsp/realtime.h"
+#include "dsp/spectrum.h"
 #include "dsp/trend.h"
 
 #include <stddef.h>
@@ -20,6 +21,12 @@ struct emg_course_config {
     double low_hz, high_hz; /* the band, inside the PSD */
 };
 
+/* PSD of rest. */
+struct emg_course_noise {
+    const float *psd; /* [n_bins] */
+    double effective_s, dof;
+};
+
 struct emg_course_state {
     double baseline_mdf_hz;   /* NaN until the baseline is complete */
     double baseline_ln_insm5; /* NaN until then */
@@ -30,12 +37,15 @@ struct emg_course_state {
 /* Errors: EMG_ERROR_ARGUMENT, EMG_ERROR_MEMORY. On error *out is NULL. */
 enum emg_error emg_course_create(struct emg_course **out, const struct emg_course_config *config);
 
-/* Adds a slice: psd [n_bins] in uV^2/Hz, its length and the time of its end in seconds since the stream
- * began. */
-EMG_REALTIME void emg_course_execute(struct emg_course *q, const float *psd, double seconds, double t_s);
+/* Adds a slice: psd [n_bins] in uV^2/Hz, what it rests on, and the time of its end in seconds since the
+ * stream began. `noise` is subtracted from what completes with this slice; NULL: none. */
+EMG_REALTIME void emg_course_execute(struct emg_course *q, const float *psd,
+                                     const struct emg_spectrum_extent *extent,
+                                     const struct emg_course_noise *noise, double t_s);
 
 /* Tells how much valid signal, active or not, there has been: seconds since the stream began without gaps. */
-EMG_REALTIME void emg_course_advance(struct emg_course *q, double valid_s);
+EMG_REALTIME void emg_course_advance(struct emg_course *q, const struct emg_course_noise *noise,
+                                     double valid_s);
 
 EMG_REALTIME struct emg_course_state emg_course_state(const struct emg_course *q);
 

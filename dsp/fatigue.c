@@ -3,15 +3,12 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* A band of a spectrum that is linear between its bins. Segment k is the part of the band between bins k and
+/* A band of spectra that are linear between their bins. Segment k is the part of the band between bins k and
  * k + 1; k runs from `first` to `end` (exclusive). */
 struct band {
-    const float *psd;
-    double df_hz;
-    double low_hz;
-    double high_hz;
-    size_t first;
-    size_t end;
+    const struct emg_fatigue_spectrum *spectrum;
+    double low_hz, high_hz;
+    size_t first, end;
 };
 
 struct segment {
@@ -20,42 +17,35 @@ struct segment {
 };
 
 /* Gauss-Legendre on -1..1 with four points, exact for polynomials to degree 7 (f^5 P has degree 6). */
-static const double gauss_node[4] = {-0.86113631159405257522, -0.33998104358485626480, 0.33998104358485626480,
-                                     0.86113631159405257522};
-static const double gauss_weight[4] = {0.34785484513745385737, 0.65214515486254614263, 0.65214515486254614263,
-                                       0.34785484513745385737};
+enum { NODES = 4 };
+static const double gauss_node[NODES] = {-0.86113631159405257522, -0.33998104358485626480,
+                                         0.33998104358485626480, 0.86113631159405257522};
+static const double gauss_weight[NODES] = {0.34785484513745385737, 0.65214515486254614263,
+                                           0.65214515486254614263, 0.34785484513745385737};
 
-static bool band_init(struct band *band, const float *psd, size_t n_bins, double df_hz, double low_hz,
-                      double high_hz)
+static bool band_init(struct band *band, const struct emg_fatigue_spectrum *s)
 {
-    if (n_bins < 2 || !(df_hz > 0.0) || !(low_hz > 0.0)) {
+    if (s->n_bins < 2 || !(s->df_hz > 0.0) || !(s->low_hz > 0.0))
         return false;
-    }
-    const double top_hz = (double)(n_bins - 1) * df_hz;
-    if (high_hz > top_hz) {
-        high_hz = top_hz;
-    }
-    if (!(low_hz < high_hz)) {
+    *band = (struct band){.spectrum = s, .low_hz = s->low_hz, .high_hz = s->high_hz};
+    band->high_hz = fmin(s->high_hz, (double)(s->n_bins - 1) * s->df_hz);
+    if (!(band->low_hz < band->high_hz) || isnan(s->high_hz))
         return false;
-    }
-    *band = (struct band){.psd = psd, .df_hz = df_hz, .low_hz = low_hz, .high_hz = high_hz};
-    band->first = (size_t)(low_hz / df_hz);
-    band->end = (size_t)fmin(ceil(high_hz / df_hz), (double)(n_bins - 1));
-    for (size_t k = band->first; k <= band->end; k++) {
-        if (!isfinite(psd[k])) {
+    band->first = (size_t)(band->low_hz / s->df_hz);
+    band->end = (size_t)fmin(ceil(band->high_hz / s->df_hz), (double)(s->n_bins - 1));
+    for (size_t k = band->first; k <= band->end; k++)
+        if (!isfinite(s->psd[k]) || (s->noise != NULL && !isfinite(s->noise[k])))
             return false;
-        }
-    }
     return true;
 }
 
-static struct segment segment_at(const struct band *band, size_t k)
+/* The segment k with the densities left and right at its two bins. */
+static struct segment segment_between(const struct band *band, size_t k, double left, double right)
 {
-    const double left_hz = (double)k * band->df_hz;
-    const double right_hz = (double)(k + 1) * band->df_hz;
-    const double left = fmax((double)band->psd[k], 0.0);
-    const double right = fmax((double)band->psd[k + 1], 0.0);
-    const double slope = (right - left) / band->df_hz;
+    const double df_hz = band->spectrum->df_hz;
+    const double left_hz = (double)k * df_hz;
+    const double right_hz = (double)(k + 1) * df_hz;
+    const double slope = (right - left) / df_hz;
 
     struct segment s = {.from_hz = left_hz, .to_hz = right_hz, .from = left, .to = right};
     if (band->low_hz > left_hz) {
@@ -69,26 +59,48 @@ static struct segment segment_at(const struct band *band, size_t k)
     return s;
 }
 
+static double noise_at(const struct band *band, size_t bin)
+{
+    return band->spectrum->noise != NULL ? (double)band->spectrum->noise[bin] : 0.0;
+}
+
+static double signal_at(const struct band *band, size_t bin)
+{
+    return (double)band->spectrum->psd[bin] - noise_at(band, bin);
+}
+
+static struct segment signal_segment(const struct band *band, size_t k)
+{
+    return segment_between(band, k, signal_at(band, k), signal_at(band, k + 1));
+}
+
 static double segment_power(struct segment s)
 {
     return 0.5 * (s.from + s.to) * (s.to_hz - s.from_hz);
 }
 
-static double band_power(const struct band *band)
+static double signal_power(const struct band *band)
 {
     double power = 0.0;
-    for (size_t k = band->first; k < band->end; k++) {
-        power += segment_power(segment_at(band, k));
-    }
+    for (size_t k = band->first; k < band->end; k++)
+        power += segment_power(signal_segment(band, k));
     return power;
 }
 
-/* Frequency below which `part` of the band's power lies, 0 < part <= band_power. */
+static double noise_power(const struct band *band)
+{
+    double power = 0.0;
+    for (size_t k = band->first; k < band->end; k++)
+        power += segment_power(segment_between(band, k, noise_at(band, k), noise_at(band, k + 1)));
+    return power;
+}
+
+/* Frequency below which `part` of the band's power lies, 0 < part <= signal_power. */
 static double quantile_hz(const struct band *band, double part)
 {
     double below = 0.0;
     for (size_t k = band->first; k < band->end; k++) {
-        const struct segment s = segment_at(band, k);
+        const struct segment s = signal_segment(band, k);
         const double power = segment_power(s);
         if (below + power < part) {
             below += power;
@@ -106,9 +118,8 @@ static double quantile_hz(const struct band *band, double part)
 /* Integral of P / f over a segment, where P = offset + slope f. */
 static double inverse_moment(struct segment s)
 {
-    if (!(s.to_hz > s.from_hz)) {
+    if (!(s.to_hz > s.from_hz))
         return 0.0;
-    }
     const double width_hz = s.to_hz - s.from_hz;
     const double slope = (s.to - s.from) / width_hz;
     const double offset = s.from - slope * s.from_hz;
@@ -119,68 +130,80 @@ struct moments {
     double inverse; /* of f^-1 P */
     double first;   /* of f P */
     double fifth;   /* of f^5 P */
-    double square;  /* of P^2 */
 };
 
-static struct moments band_moments(const struct band *band)
+static struct moments signal_moments(const struct band *band)
 {
     struct moments m = {0};
     for (size_t k = band->first; k < band->end; k++) {
-        const struct segment s = segment_at(band, k);
+        const struct segment s = signal_segment(band, k);
         const double half_hz = 0.5 * (s.to_hz - s.from_hz);
         m.inverse += inverse_moment(s);
-        for (size_t j = 0; j < 4; j++) {
+        for (size_t j = 0; j < NODES; j++) {
             const double f = s.from_hz + half_hz * (1.0 + gauss_node[j]);
             const double p = s.from + 0.5 * (s.to - s.from) * (1.0 + gauss_node[j]);
             const double w = half_hz * gauss_weight[j];
             m.first += w * f * p;
             m.fifth += w * f * f * f * f * f * p;
-            m.square += w * p * p;
         }
     }
     return m;
 }
 
-/* Integral of (f - centre)^2 P^2. */
-static double band_square_spread(const struct band *band, double centre_hz)
+/* Variances of the integrals of P, (f - mnf) P and (f^-1 / inverse - f^5 / fifth) P. */
+struct variances {
+    double power, centred, index;
+};
+
+static struct variances signal_variances(const struct band *band, double mnf_hz, struct moments m)
 {
-    double sum = 0.0;
+    const struct emg_fatigue_spectrum *s = band->spectrum;
+    const double scale = 1.0 / ((1.0 + 2.0 / s->dof) * s->seconds);
+    const double noise_scale = s->noise != NULL ? 1.0 / ((1.0 + 2.0 / s->noise_dof) * s->noise_seconds) : 0.0;
+    struct variances v = {0};
     for (size_t k = band->first; k < band->end; k++) {
-        const struct segment s = segment_at(band, k);
-        const double half_hz = 0.5 * (s.to_hz - s.from_hz);
-        for (size_t j = 0; j < 4; j++) {
-            const double f = s.from_hz + half_hz * (1.0 + gauss_node[j]);
-            const double p = s.from + 0.5 * (s.to - s.from) * (1.0 + gauss_node[j]);
-            sum += half_hz * gauss_weight[j] * (f - centre_hz) * (f - centre_hz) * p * p;
+        const struct segment total = segment_between(band, k, (double)s->psd[k], (double)s->psd[k + 1]);
+        const struct segment noise = segment_between(band, k, noise_at(band, k), noise_at(band, k + 1));
+        const double half_hz = 0.5 * (total.to_hz - total.from_hz);
+        for (size_t j = 0; j < NODES; j++) {
+            const double place = 0.5 * (1.0 + gauss_node[j]);
+            const double f = total.from_hz + 2.0 * half_hz * place;
+            const double p = total.from + (total.to - total.from) * place;
+            const double n = noise.from + (noise.to - noise.from) * place;
+            const double w = half_hz * gauss_weight[j] * (scale * p * p + noise_scale * n * n);
+            const double index = 1.0 / (f * m.inverse) - f * f * f * f * f / m.fifth;
+            v.power += w;
+            v.centred += w * (f - mnf_hz) * (f - mnf_hz);
+            v.index += w * index * index;
         }
     }
-    return sum;
+    return v;
 }
 
-struct emg_fatigue_indices emg_fatigue_indices(const float *psd, size_t n_bins, double df_hz, double low_hz,
-                                               double high_hz, double seconds)
+struct emg_fatigue_indices emg_fatigue_indices(const struct emg_fatigue_spectrum *spectrum)
 {
-    struct emg_fatigue_indices out = {NAN, NAN, NAN, NAN, NAN, NAN};
+    struct emg_fatigue_indices out = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     struct band band;
 
-    if (!band_init(&band, psd, n_bins, df_hz, low_hz, high_hz)) {
+    if (!band_init(&band, spectrum))
         return out;
-    }
-    const double power = band_power(&band);
-    if (!(power > 0.0)) {
+    const double power = signal_power(&band);
+    if (!(power > 0.0))
         return out;
-    }
-    const struct moments m = band_moments(&band);
+    const struct moments m = signal_moments(&band);
+    const bool has_index = m.inverse > 0.0 && m.fifth > 0.0;
     out.power_uv2 = power;
+    out.noise_uv2 = spectrum->noise != NULL ? noise_power(&band) : NAN;
     out.mdf_hz = quantile_hz(&band, 0.5 * power);
     out.mnf_hz = m.first / power;
-    out.ln_insm5 = log(m.inverse / m.fifth);
-    if (!(seconds > 0.0)) {
+    out.ln_insm5 = has_index ? log(m.inverse / m.fifth) : NAN;
+    if (!(spectrum->seconds > 0.0))
         return out;
-    }
+    const struct variances v = signal_variances(&band, out.mnf_hz, m);
     const double around_hz = quantile_hz(&band, 0.55 * power) - quantile_hz(&band, 0.45 * power);
     const double density = 0.1 * power / around_hz;
-    out.mdf_se_hz = sqrt(m.square / seconds) / (2.0 * density);
-    out.mnf_se_hz = sqrt(band_square_spread(&band, out.mnf_hz) / seconds) / power;
+    out.mdf_se_hz = sqrt(v.power) / (2.0 * density);
+    out.mnf_se_hz = sqrt(v.centred) / power;
+    out.ln_insm5_se = has_index ? sqrt(v.index) : NAN;
     return out;
 }

@@ -1,7 +1,7 @@
 /* Spectral fatigue indices of one power spectrum. Pure functions; any thread.
  *
- * MDF and MNF after SENIAM; standard error of the MDF by the delta method on the cumulative spectrum;
- * FInsm5 after Dimitrov et al. 2006, Med Sci Sports Exerc 38:1971. */
+ * MDF and MNF after SENIAM; standard errors by the delta method on the cumulative spectrum; FInsm5 after
+ * Dimitrov et al. 2006, Med Sci Sports Exerc 38:1971. */
 #ifndef EMG_DSP_FATIGUE_H
 #define EMG_DSP_FATIGUE_H
 
@@ -9,24 +9,38 @@
 
 #include <stddef.h>
 
-struct emg_fatigue_indices {
-    double power_uv2; /* integral of P over the band */
-    double mdf_hz;    /* half of the power lies below */
-    double mdf_se_hz; /* sqrt(integral P^2 df / T) / (2 P(MDF)), P(MDF) being the mean of P between the
-                         frequencies below which 45 and 55 % of the power lie (Siddiqui 1960): the estimate
-                         of P at one frequency alone would make the standard error scatter */
-    double mnf_hz;    /* integral f P / integral P */
-    double mnf_se_hz; /* sqrt(integral (f - MNF)^2 P^2 df / T) / integral P */
-    double ln_insm5;  /* ln(integral f^-1 P / integral f^5 P), f in Hz, not yet relative to a baseline */
+struct emg_fatigue_spectrum {
+    const float *psd;   /* [n_bins] one-sided, uV^2/Hz, bin k at k * df_hz, linear between bins */
+    const float *noise; /* [n_bins] PSD of rest, subtracted; NULL: none */
+    size_t n_bins;
+    double df_hz;
+    double low_hz, high_hz; /* the band: 0 < low_hz < high_hz <= (n_bins - 1) * df_hz; either may lie between
+                               bins, and a high_hz beyond the last bin means the last bin */
+    double seconds;         /* effective seconds of signal that psd rests on */
+    double dof;             /* degrees of freedom of each of its bins; infinite: a spectrum without error */
+    double noise_seconds, noise_dof; /* the same of noise, > 0 */
 };
 
-/* Indices of the one-sided PSD psd [n_bins] (uV^2/Hz, bin k at k * df_hz, taken as linear between bins) over
- * low_hz..high_hz (0 < low_hz < high_hz <= (n_bins - 1) * df_hz; either may lie between bins, and a high_hz
- * beyond the last bin means the last bin), estimated from `seconds` of signal. All integrals are those of
- * the piecewise linear P, exact up to rounding. Negative bins count as zero. Every index is NaN when the band
- * holds no power, is empty or outside the spectrum, or touches a bin that is not finite; standard errors are
- * NaN when seconds <= 0. */
-EMG_REALTIME struct emg_fatigue_indices emg_fatigue_indices(const float *psd, size_t n_bins, double df_hz,
-                                                            double low_hz, double high_hz, double seconds);
+/* P is psd - noise, S is psd, N is noise; T and Tn their seconds. The variance of a linear functional
+ * integral w P df is V(w) = integral w^2 (S^2 / T + N^2 / Tn) df; the squares are freed of what the spectra's
+ * own scatter adds to them, a factor 1 + 2 / dof. */
+struct emg_fatigue_indices {
+    double power_uv2; /* integral of P over the band */
+    double noise_uv2; /* integral of N over the band; NaN without noise */
+    double mdf_hz;    /* half of the power lies below */
+    double mdf_se_hz; /* sqrt(V(1)) / (2 P(MDF)), P(MDF) being the mean of P between the frequencies below
+                         which 45 and 55 % of the power lie (Siddiqui 1960): the estimate of P at one
+                         frequency alone would make the standard error scatter */
+    double mnf_hz;    /* integral f P / integral P */
+    double mnf_se_hz; /* sqrt(V(f - MNF)) / integral P */
+    double ln_insm5;  /* ln(integral f^-1 P / integral f^5 P), f in Hz, not yet relative to a baseline */
+    double ln_insm5_se;
+};
+
+/* All integrals are those of the piecewise linear spectra, exact up to rounding. P may be negative where
+ * the noise's estimate exceeds the signal's: cutting it at zero there would bias every index. Every index
+ * is NaN when the band holds no power, is empty or outside the spectrum, or touches a bin that is not finite;
+ * standard errors are NaN when seconds <= 0; ln_insm5 also when one of its integrals is not positive. */
+EMG_REALTIME struct emg_fatigue_indices emg_fatigue_indices(const struct emg_fatigue_spectrum *spectrum);
 
 #endif

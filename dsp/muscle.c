@@ -1,12 +1,11 @@
 #include "dsp/muscle.h"
 
-#include "dsp/course.h"
+#include "dsp/contractions.h"
 #include "dsp/decimator.h"
 #include "dsp/envelope.h"
+#include "dsp/mains.h"
 #include "dsp/quality.h"
-#include "dsp/slicer.h"
 #include "dsp/sos.h"
-#include "dsp/spectrum.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,24 +13,35 @@
 
 /* Raw samples go through the chain in pieces that complete PIECE outputs of the decimator, counted from the
  * last gap, so that decisions fall on the same samples however the input was cut. */
-enum { PIECE = 16, FILTER_ORDER = 4, TAPERS = 4 };
+enum { PIECE = 16, FILTER_ORDER = 4, MOTION_ORDER = 2, LEVEL_SECONDS = 10 };
 static const double PASS_HZ = 500.0;
 static const double STOP_DB = 80.0;
-static const double SLICE_S = 0.5;
-static const double SHORTEST_SLICE_S = 0.1;
 static const double WAVEFORM_S = 0.5;
 static const double HIGHEST_EDGE = 0.45; /* of the analysis rate */
+static const double MOTION_HZ[2] = {2.0, 20.0};
+static const double MOTION_S = 0.25; /* time constant of the powers that motion is told by */
 /* A step at the 20 Hz fourth-order edge has fallen to 1e-4 after 0.19 s. */
 static const double SETTLE_S = 0.25;
+/* Of the way from rest to activity: the edges of a contraction lie half-way up; strides show in weaker ones.
+ */
+static const double BURST_SHARE = 0.5, STRIDE_SHARE = 0.2;
 static const double FLAG_HOLD_S = 0.25;
 static const double GAP_FLAG_S = 1.0;
-
-static const uint32_t SPOILS_SPECTRUM = EMG_FLAG_CLIPPING | EMG_FLAG_FLAT;
+static const double FINISH_S = 0.2; /* silence in which a contraction in progress is found to have ended */
+static const double PROFILE_KEEP_S = 12.0; /* strides may be known 10 s after they were */
 
 struct waveform {
     float *x;
     size_t n, capacity;
     uint64_t first_frame;
+};
+
+/* Sums of squares of the newest whole seconds of good signal, a ring. */
+struct level {
+    double square[LEVEL_SECONDS];
+    size_t at, count;
+    double sum;
+    size_t samples, second; /* in the second in progress, in a whole one */
 };
 
 struct emg_muscle {
@@ -42,112 +52,102 @@ struct emg_muscle {
 
     struct emg_quality *quality;
     struct emg_decimator *decimator;
-    struct emg_sos *band, *amplitude;
+    struct emg_mains *mains; /* NULL: off */
+    struct emg_spectral *spectral;
+    struct emg_sos *amplitude, *motion;
     struct emg_envelope *envelope;
-    struct emg_onset *onset;
-    struct emg_slicer *slicer;
-    struct emg_spectrum *spectrum;
-    struct emg_course *course;
+    struct emg_contractions *contractions;
+    struct emg_contractions *strides; /* as the gait cycle wants them: weak ones too. NULL: not wanted */
+    struct emg_profile *profile;
 
-    uint64_t frame;        /* index of the next raw sample */
-    uint64_t outputs;      /* of the decimator, since the last gap */
-    uint64_t origin;       /* frame at which the filters last started */
-    uint64_t valid_frames; /* raw samples taken in all */
+    uint64_t frame;           /* index of the next raw sample */
+    uint64_t outputs;         /* of the decimator, since the last gap */
+    uint64_t origin;          /* frame at which the filters last started */
+    uint64_t earlier_outputs; /* of the decimator, before the last gap */
+    uint64_t valid_frames;    /* raw samples taken in all */
     uint64_t gap_flag_until;
     size_t in_piece;
     uint32_t latched_flags;
+    bool crosstalk;
     double linear_envelope_uv;
+    double motion_uv2, band_uv2; /* smoothed powers */
 
+    struct level level;
     struct waveform waveform;
 
-    size_t first_bin, n_bins; /* of the published band */
-    float *correction;        /* [bins] 1 / |H|^2 inside the band, 0 outside */
-    float *corrected;         /* [bins] scratch for one slice */
-    float *pooled;            /* [bins] the corrected pool of the last emg_muscle_fatigue */
-    double pooled_seconds;
-
-    float decimated[PIECE + 1], banded[PIECE + 1], amplified[PIECE + 1], enveloped[PIECE + 1];
-    uint32_t burst[PIECE + 1];
+    float decimated[PIECE + 1], amplified[PIECE + 1], scratch[PIECE + 1];
+    uint32_t marks[PIECE + 1], stride_marks[PIECE + 1];
 };
 
 static bool config_is_valid(const struct emg_muscle_config *c)
 {
     return c->rate_hz >= 1000 && c->rate_hz <= 192000 && c->full_scale_uv > 0 && c->band_hz[0] > 0 &&
-           c->band_hz[1] > c->band_hz[0] && c->amplitude_highpass_hz > 0 && c->front_end_highpass_hz >= 0 &&
-           c->rms_s > 0 && c->envelope_hz > 0 && c->spectral_s >= SLICE_S;
+           c->band_hz[1] > c->band_hz[0] && c->amplitude_highpass_hz > 0 && c->mains_hz >= 0;
 }
 
-static enum emg_error create_stages(struct emg_muscle *m)
+/* Samples behind the decimator until the filters have settled. */
+static size_t settling_samples(const struct emg_muscle *m)
+{
+    return (size_t)ceil((SETTLE_S + m->config.rms_s) * m->rate_hz);
+}
+
+static bool is_settled(const struct emg_muscle *m)
+{
+    return m->outputs >= settling_samples(m);
+}
+
+static enum emg_error create_signal_stages(struct emg_muscle *m)
 {
     const struct emg_muscle_config *c = &m->config;
     const struct emg_decimator_config decimator = {c->rate_hz, m->factor, fmin(PASS_HZ, 0.49 * m->rate_hz),
                                                    STOP_DB};
-    const struct emg_sos_config band = {m->rate_hz, m->band_hz[0], m->band_hz[1], FILTER_ORDER};
     const struct emg_sos_config amplitude = {m->rate_hz, c->amplitude_highpass_hz, m->band_hz[1],
                                              FILTER_ORDER};
+    const struct emg_sos_config motion = {m->rate_hz, MOTION_HZ[0], MOTION_HZ[1], MOTION_ORDER};
     const struct emg_quality_config quality = {c->rate_hz, c->full_scale_uv, FLAG_HOLD_S};
-    const struct emg_envelope_config envelope = {m->rate_hz, c->rms_s, c->envelope_hz};
-    const struct emg_onset_config onset = {m->rate_hz, c->mode};
-    const struct emg_spectrum_config spectrum = {
-        .rate_hz = m->rate_hz,
-        .slice_s = SLICE_S,
-        .tapers = TAPERS,
-        .pool_s = c->spectral_s,
-        .shortest_s = SHORTEST_SLICE_S,
-    };
+    const struct emg_mains_config mains = {m->rate_hz, c->mains_hz, m->band_hz[1]};
     enum emg_error error = emg_quality_create(&m->quality, &quality);
     if (error == EMG_OK)
         error = emg_decimator_create(&m->decimator, &decimator);
-    if (error == EMG_OK)
-        error = emg_sos_create(&m->band, &band);
+    if (error == EMG_OK && c->mains_hz > 0)
+        error = emg_mains_create(&m->mains, &mains);
     if (error == EMG_OK)
         error = emg_sos_create(&m->amplitude, &amplitude);
     if (error == EMG_OK)
-        error = emg_envelope_create(&m->envelope, &envelope);
+        error = emg_sos_create(&m->motion, &motion);
+    return error;
+}
+
+static enum emg_error create_contractions(struct emg_contractions **out, const struct emg_muscle *m,
+                                          double share)
+{
+    const struct emg_contractions_config config = {{m->rate_hz, m->config.mode, share}, settling_samples(m)};
+    return emg_contractions_create(out, &config);
+}
+
+static enum emg_error create_measures(struct emg_muscle *m)
+{
+    const struct emg_muscle_config *c = &m->config;
+    const struct emg_envelope_config envelope = {m->rate_hz, c->rms_s, c->envelope_hz};
+    const struct emg_profile_config profile = {m->rate_hz, PROFILE_KEEP_S, c->profile_strides};
+    enum emg_error error = emg_envelope_create(&m->envelope, &envelope);
     if (error == EMG_OK)
-        error = emg_onset_create(&m->onset, &onset);
+        error = emg_profile_create(&m->profile, &profile);
     if (error == EMG_OK)
-        error = emg_spectrum_create(&m->spectrum, &spectrum);
+        error = create_contractions(&m->contractions, m, BURST_SHARE);
+    if (error == EMG_OK && c->strides)
+        error = create_contractions(&m->strides, m, STRIDE_SHARE);
     if (error != EMG_OK)
         return error;
-    const struct emg_slicer_config slicer = {emg_onset_delay(m->onset), emg_spectrum_slice_min(m->spectrum),
-                                             emg_spectrum_slice_max(m->spectrum)};
-    return emg_slicer_create(&m->slicer, &slicer);
-}
-
-/* Power response of a first-order high-pass with its -3 dB edge at edge_hz. */
-static double first_order_power(double frequency_hz, double edge_hz)
-{
-    const double ratio = edge_hz / frequency_hz;
-    return 1 / (1 + ratio * ratio);
-}
-
-static enum emg_error create_buffers(struct emg_muscle *m)
-{
-    const size_t bins = emg_spectrum_bins(m->spectrum);
-    const double df_hz = emg_spectrum_df_hz(m->spectrum);
-    m->waveform.capacity = (size_t)ceil(WAVEFORM_S * m->rate_hz);
-    m->waveform.x = calloc(m->waveform.capacity, sizeof m->waveform.x[0]);
-    m->correction = calloc(bins, sizeof m->correction[0]);
-    m->corrected = calloc(bins, sizeof m->corrected[0]);
-    m->pooled = calloc(bins, sizeof m->pooled[0]);
-    if (m->waveform.x == NULL || m->correction == NULL || m->corrected == NULL || m->pooled == NULL)
-        return EMG_ERROR_MEMORY;
-
-    /* One bin beyond each edge is kept, since the band ends between bins. */
-    m->first_bin = (size_t)floor(m->band_hz[0] / df_hz);
-    const size_t last_bin = (size_t)fmin(ceil(m->band_hz[1] / df_hz), (double)(bins - 1));
-    m->n_bins = last_bin - m->first_bin + 1;
-    for (size_t k = m->first_bin > 0 ? m->first_bin : 1; k <= last_bin; k++) {
-        const double f = (double)k * df_hz;
-        const double decimator = emg_decimator_response(m->decimator, f);
-        const double band = emg_sos_response(m->band, f);
-        const double power =
-            decimator * decimator * band * band * first_order_power(f, m->config.front_end_highpass_hz);
-        m->correction[k] = (float)(1 / power);
-    }
-    const struct emg_course_config course = {bins, df_hz, m->band_hz[0], m->band_hz[1]};
-    return emg_course_create(&m->course, &course);
+    const struct emg_spectral_config spectral = {
+        .rate_hz = m->rate_hz,
+        .low_hz = m->band_hz[0],
+        .high_hz = m->band_hz[1],
+        .front_end_highpass_hz = c->front_end_highpass_hz,
+        .pool_s = c->spectral_s,
+        .delay = emg_contractions_delay(m->contractions),
+    };
+    return emg_spectral_create(&m->spectral, &spectral);
 }
 
 enum emg_error emg_muscle_create(struct emg_muscle **out, const struct emg_muscle_config *config)
@@ -163,9 +163,12 @@ enum emg_error emg_muscle_create(struct emg_muscle **out, const struct emg_muscl
     m->rate_hz = config->rate_hz / m->factor;
     m->band_hz[0] = config->band_hz[0];
     m->band_hz[1] = fmin(config->band_hz[1], HIGHEST_EDGE * m->rate_hz);
-    enum emg_error error = create_stages(m);
+    m->level.second = (size_t)lround(m->rate_hz);
+    m->waveform.capacity = (size_t)ceil(WAVEFORM_S * m->rate_hz);
+    m->waveform.x = calloc(m->waveform.capacity, sizeof m->waveform.x[0]);
+    enum emg_error error = m->waveform.x != NULL ? create_signal_stages(m) : EMG_ERROR_MEMORY;
     if (error == EMG_OK)
-        error = create_buffers(m);
+        error = create_measures(m);
     if (error != EMG_OK) {
         emg_muscle_destroy(m);
         return error;
@@ -185,63 +188,102 @@ void emg_muscle_band_hz(const struct emg_muscle *m, double band_hz[2])
     band_hz[1] = m->band_hz[1];
 }
 
-static double seconds_at(const struct emg_muscle *m, uint64_t frame)
+/* What is spoilt belongs to no contraction and is no rest. */
+static void mask_marks(struct emg_muscle *m, size_t n)
 {
-    return (double)frame / m->config.rate_hz;
-}
-
-/* Whether the filters have settled at the sample that many outputs of the decimator after the last gap. */
-static bool is_settled_at(const struct emg_muscle *m, uint64_t outputs)
-{
-    return (double)outputs >= (SETTLE_S + m->config.rms_s) * m->rate_hz;
-}
-
-static bool is_settled(const struct emg_muscle *m)
-{
-    return is_settled_at(m, m->outputs);
-}
-
-static void correct(const struct emg_muscle *m, const float *psd, float *corrected)
-{
-    const size_t bins = emg_spectrum_bins(m->spectrum);
-    for (size_t k = 0; k < bins; k++)
-        corrected[k] = psd[k] * m->correction[k];
-}
-
-static void take_slice(struct emg_muscle *m, const struct emg_slice *slice)
-{
-    const float *psd = emg_spectrum_execute(m->spectrum, slice->x, slice->n, slice->burst);
-    correct(m, psd, m->corrected);
-    emg_course_execute(m->course, m->corrected, (double)slice->n / m->rate_hz, seconds_at(m, m->frame));
-}
-
-/* What is spoilt, or from before the filters had settled, belongs to no contraction. */
-static void collect_slices(struct emg_muscle *m, size_t n)
-{
-    const uint64_t delay = emg_onset_delay(m->onset);
-    const bool spoilt = (m->latched_flags & SPOILS_SPECTRUM) != 0;
-    if (spoilt)
-        emg_slicer_discard(m->slicer);
+    if ((m->latched_flags & EMG_FLAGS_BAD) == 0)
+        return;
+    emg_spectral_discard(m->spectral);
     for (size_t i = 0; i < n; i++)
-        if (spoilt || m->outputs + i < delay || !is_settled_at(m, m->outputs + i - delay))
-            m->burst[i] = 0;
-    for (size_t i = 0; i < n;) {
-        struct emg_slice slice;
-        i += emg_slicer_execute(m->slicer, m->banded + i, m->burst + i, n - i, &slice);
-        if (slice.n > 0)
-            take_slice(m, &slice);
+        m->marks[i] = EMG_ONSET_UNSURE;
+}
+
+/* Delay of the amplitude band-pass for the middle of the EMG's spectrum. A Butterworth edge of fourth order
+ * at f0 turns the phase by 2.613 f / f0 well below a low-pass edge and -2.613 f0 / f well above a high-pass
+ * one. */
+static double band_delay_s(const struct emg_muscle *m)
+{
+    const double turn = 2.6131, middle_hz = 100.0;
+    return turn / (2 * 3.14159265358979323846) *
+           (1 / m->band_hz[1] + m->config.amplitude_highpass_hz / (middle_hz * middle_hz));
+}
+
+static uint64_t delay_frames(const struct emg_muscle *m)
+{
+    return (uint64_t)lround((emg_decimator_delay_s(m->decimator) + band_delay_s(m)) * m->config.rate_hz);
+}
+
+/* Frame at which the sample stood at the electrode that left the decimator as number `sample` since the last
+ * gap. */
+static uint64_t frame_of(const struct emg_muscle *m, uint64_t sample)
+{
+    const uint64_t after = sample * m->factor;
+    const uint64_t delay = delay_frames(m);
+    return m->origin + (after > delay ? after - delay : 0);
+}
+
+static void measure_level(struct emg_muscle *m, size_t n)
+{
+    struct level *level = &m->level;
+    if ((m->latched_flags & EMG_FLAGS_BAD) != 0 || !is_settled(m))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        level->sum += (double)m->amplified[i] * (double)m->amplified[i];
+        if (++level->samples < level->second)
+            continue;
+        level->square[level->at] = level->sum / (double)level->second;
+        level->at = (level->at + 1) % LEVEL_SECONDS;
+        level->count += level->count < LEVEL_SECONDS;
+        level->sum = 0;
+        level->samples = 0;
     }
 }
 
-static void collect_waveform(struct emg_muscle *m, size_t n)
+static double smoothed(double power, const float *x, size_t n, double weight)
+{
+    for (size_t i = 0; i < n; i++)
+        power += weight * ((double)x[i] * (double)x[i] - power);
+    return power;
+}
+
+static void collect_waveform(struct emg_muscle *m, const float *x, size_t n)
 {
     struct waveform *waveform = &m->waveform;
+    const uint64_t before =
+        (delay_frames(m) + m->factor - 1) / m->factor; /* the first sample at the electrode */
+    const size_t skipped =
+        before <= m->outputs ? 0 : (size_t)(before - m->outputs < n ? before - m->outputs : n);
+    x += skipped;
+    n -= skipped;
     if (waveform->n + n > waveform->capacity)
         waveform->n = 0;
     if (waveform->n == 0)
-        waveform->first_frame = m->origin + m->outputs * m->factor;
-    memcpy(waveform->x + waveform->n, m->banded, n * sizeof waveform->x[0]);
+        waveform->first_frame = frame_of(m, m->outputs + skipped);
+    memcpy(waveform->x + waveform->n, x, n * sizeof x[0]);
     waveform->n += n;
+}
+
+/* Takes n samples that have left the decimator. */
+static void take_decimated(struct emg_muscle *m, size_t n)
+{
+    const double weight = 1 / (MOTION_S * m->rate_hz);
+    emg_sos_execute(m->motion, m->decimated, m->scratch, n);
+    m->motion_uv2 = smoothed(m->motion_uv2, m->scratch, n, weight);
+    if (m->mains != NULL)
+        emg_mains_execute(m->mains, m->decimated, m->decimated, n);
+    emg_sos_execute(m->amplitude, m->decimated, m->amplified, n);
+    m->band_uv2 = smoothed(m->band_uv2, m->amplified, n, weight);
+    emg_contractions_execute(m->contractions, m->amplified, m->latched_flags, m->marks, n);
+    if (m->strides != NULL)
+        emg_contractions_execute(m->strides, m->amplified, m->latched_flags, m->stride_marks, n);
+    mask_marks(m, n);
+    measure_level(m, n);
+    emg_envelope_execute(m->envelope, m->amplified, m->scratch, n);
+    m->linear_envelope_uv = (double)m->scratch[n - 1];
+    emg_profile_execute(m->profile, m->scratch, n);
+    emg_spectral_execute(m->spectral, m->decimated, m->marks, n, (double)m->frame / m->config.rate_hz);
+    collect_waveform(m, m->amplified, n);
+    m->outputs += n;
 }
 
 static void execute_piece(struct emg_muscle *m, const float *x, size_t n)
@@ -250,16 +292,31 @@ static void execute_piece(struct emg_muscle *m, const float *x, size_t n)
     const size_t n_out = emg_decimator_execute(m->decimator, x, m->decimated, n);
     m->frame += n;
     m->valid_frames += n;
-    if (n_out == 0)
-        return;
-    emg_sos_execute(m->band, m->decimated, m->banded, n_out);
-    emg_sos_execute(m->amplitude, m->decimated, m->amplified, n_out);
-    emg_envelope_execute(m->envelope, m->amplified, m->enveloped, n_out);
-    emg_onset_execute(m->onset, m->amplified, m->burst, n_out);
-    m->linear_envelope_uv = (double)m->enveloped[n_out - 1];
-    collect_slices(m, n_out);
-    collect_waveform(m, n_out);
-    m->outputs += n_out;
+    if (n_out > 0)
+        take_decimated(m, n_out);
+}
+
+static void observe_quality(struct emg_muscle *m)
+{
+    const bool settled = is_settled(m);
+    struct emg_quality_observation observation = {
+        .seconds = PIECE / m->rate_hz,
+        .lines_uv = NAN,
+        .between_uv = NAN,
+        .removed_uv = NAN,
+        .low_uv = settled ? sqrt(m->motion_uv2) : NAN,
+        .band_uv = settled ? sqrt(m->band_uv2) : NAN,
+        .noise_uv = emg_contractions_noise_uv(m->contractions),
+        .active = emg_contractions_active(m->contractions),
+    };
+    if (m->mains != NULL) {
+        const struct emg_mains_state mains = emg_mains_state(m->mains);
+        observation.lines_uv = mains.lines_uv;
+        observation.between_uv = mains.between_uv;
+        observation.removed_uv = mains.removed_uv;
+    }
+    emg_quality_observe(m->quality, &observation);
+    m->latched_flags = emg_quality_flags(m->quality);
 }
 
 void emg_muscle_execute(struct emg_muscle *m, const float *x, size_t n)
@@ -273,24 +330,45 @@ void emg_muscle_execute(struct emg_muscle *m, const float *x, size_t n)
         n -= take;
         m->in_piece += take;
         if (m->in_piece == piece) {
-            m->latched_flags = emg_quality_flags(m->quality);
+            observe_quality(m);
             m->in_piece = 0;
         }
     }
+}
+
+void emg_muscle_finish(struct emg_muscle *m)
+{
+    const size_t tail = emg_contractions_delay(m->contractions) + (size_t)(FINISH_S * m->rate_hz);
+    emg_contractions_finish(m->contractions);
+    if (m->strides != NULL)
+        emg_contractions_finish(m->strides);
+    for (size_t done = 0; done < tail; done += PIECE) {
+        memset(m->decimated, 0, sizeof m->decimated);
+        take_decimated(m, PIECE);
+    }
+    m->waveform.n = 0;
 }
 
 void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame)
 {
     emg_quality_reset(m->quality);
     emg_decimator_reset(m->decimator);
-    emg_sos_reset(m->band);
+    if (m->mains != NULL)
+        emg_mains_reset(m->mains);
+    emg_spectral_interrupt(m->spectral);
     emg_sos_reset(m->amplitude);
+    emg_sos_reset(m->motion);
     emg_envelope_reset(m->envelope);
-    emg_onset_interrupt(m->onset);
-    emg_slicer_reset(m->slicer);
+    emg_contractions_interrupt(m->contractions);
+    if (m->strides != NULL)
+        emg_contractions_interrupt(m->strides);
+    emg_profile_clear_history(m->profile);
+    m->motion_uv2 = 0;
+    m->band_uv2 = 0;
     m->waveform.n = 0;
     m->in_piece = 0;
     m->latched_flags = 0;
+    m->earlier_outputs += m->outputs;
     m->outputs = 0;
     m->origin = first_frame;
     m->frame = first_frame;
@@ -304,80 +382,107 @@ static uint32_t flags_now(const struct emg_muscle *m)
         flags |= EMG_FLAG_UNSETTLED;
     if (m->frame < m->gap_flag_until)
         flags |= EMG_FLAG_GAP;
+    if (m->crosstalk)
+        flags |= EMG_FLAG_CROSSTALK;
     return flags;
 }
 
 struct emg_muscle_activation emg_muscle_activation(const struct emg_muscle *m)
 {
-    const bool settled = is_settled(m);
+    const uint32_t flags = flags_now(m);
+    const bool known = is_settled(m) && (flags & EMG_FLAGS_BAD) == 0;
     return (struct emg_muscle_activation){
-        .rms_uv = settled ? emg_envelope_rms_uv(m->envelope) : NAN,
-        .envelope_uv = settled ? m->linear_envelope_uv : NAN,
-        .active = settled && emg_onset_active(m->onset),
-        .flags = flags_now(m),
+        .rms_uv = known ? emg_envelope_rms_uv(m->envelope) : NAN,
+        .envelope_uv = known ? m->linear_envelope_uv : NAN,
+        .active = known && emg_contractions_active(m->contractions),
+        .flags = flags,
     };
-}
-
-/* The pool's signal against the noise level, both as RMS in the band; noise power is taken off the signal's.
- */
-static double snr_db(double power_uv2, double noise_uv)
-{
-    const double noise_uv2 = noise_uv * noise_uv;
-    if (!(noise_uv2 > 0) || !(power_uv2 > noise_uv2))
-        return NAN;
-    return 10 * log10((power_uv2 - noise_uv2) / noise_uv2);
-}
-
-static void judge(struct emg_muscle_fatigue *f, const struct emg_course_state *course)
-{
-    f->slope_hz_per_min = course->mdf.slope_per_min;
-    f->slope_percent_per_min = 100 * course->mdf.slope_per_min / course->mdf.intercept;
-    f->slope_ci95_percent_per_min[0] = 100 * course->mdf.ci95_low_per_min / course->mdf.intercept;
-    f->slope_ci95_percent_per_min[1] = 100 * course->mdf.ci95_high_per_min / course->mdf.intercept;
-    const double rms_ci95[2] = {course->rms.ci95_low_per_min, course->rms.ci95_high_per_min};
-    f->jasa = emg_jasa(f->slope_ci95_percent_per_min, rms_ci95);
-    const struct emg_evidence evidence = {
-        .seconds = f->seconds,
-        .bad_quality = (f->flags & SPOILS_SPECTRUM) != 0,
-        .snr_db = f->snr_db,
-        .points = course->mdf.points,
-        .duration_s = course->mdf.duration_s,
-        .ci95_percent = {f->slope_ci95_percent_per_min[0], f->slope_ci95_percent_per_min[1]},
-    };
-    f->verdict = emg_verdict(&evidence, &f->reason);
 }
 
 struct emg_muscle_fatigue emg_muscle_fatigue(struct emg_muscle *m)
 {
-    emg_course_advance(m->course, (double)m->valid_frames / m->config.rate_hz);
-    const struct emg_spectrum_pool pool = emg_spectrum_pool(m->spectrum, m->pooled);
-    correct(m, m->pooled, m->pooled);
-    m->pooled_seconds = pool.seconds;
-
-    const struct emg_course_state course = emg_course_state(m->course);
-    struct emg_muscle_fatigue f = {
-        .indices =
-            emg_fatigue_indices(m->pooled, emg_spectrum_bins(m->spectrum), emg_spectrum_df_hz(m->spectrum),
-                                m->band_hz[0], m->band_hz[1], pool.seconds),
-        .seconds = pool.seconds,
-        .bursts = pool.bursts,
-        .baseline_mdf_hz = course.baseline_mdf_hz,
-        .flags = flags_now(m),
+    const uint32_t flags = flags_now(m);
+    const double valid_s = (double)m->valid_frames / m->config.rate_hz;
+    return (struct emg_muscle_fatigue){
+        .spectral = emg_spectral_fatigue(m->spectral, valid_s, (flags & EMG_FLAGS_BAD) != 0),
+        .flags = flags,
     };
-    f.rms_uv = sqrt(f.indices.power_uv2);
-    f.snr_db = snr_db(f.indices.power_uv2, emg_onset_noise_uv(m->onset));
-    f.ln_finsm5 = f.indices.ln_insm5 - course.baseline_ln_insm5;
-    f.shift_percent = 100 * (f.indices.mdf_hz / course.baseline_mdf_hz - 1);
-    judge(&f, &course);
-    return f;
+}
+
+static bool next_burst(struct emg_muscle *m, struct emg_contractions *contractions,
+                       struct emg_muscle_burst *burst)
+{
+    struct emg_contraction contraction;
+    if (contractions == NULL || !emg_contractions_next(contractions, &contraction))
+        return false;
+    const struct emg_burst *b = &contraction.burst;
+    *burst = (struct emg_muscle_burst){
+        .onset_frame = frame_of(m, b->first_sample),
+        .offset_frame = frame_of(m, b->end_sample),
+        .duration_s = (double)(b->end_sample - b->first_sample) / m->rate_hz,
+        .centre_frame = frame_of(m, (uint64_t)llround(b->centre_sample)),
+        .spread_s = b->spread_samples / m->rate_hz,
+        .rms_uv = b->rms_uv,
+        .peak_uv = b->peak_uv,
+        .iemg_uv_s = b->iemg_uv_s,
+        .snr_db = contraction.snr_db,
+        .flags = contraction.flags,
+        .cut = contraction.cut,
+    };
+    return true;
+}
+
+bool emg_muscle_next_burst(struct emg_muscle *m, struct emg_muscle_burst *burst)
+{
+    return next_burst(m, m->contractions, burst);
+}
+
+bool emg_muscle_next_stride_burst(struct emg_muscle *m, struct emg_muscle_burst *burst)
+{
+    return next_burst(m, m->strides, burst);
+}
+
+double emg_muscle_level_uv(const struct emg_muscle *m)
+{
+    double sum = 0;
+    for (size_t i = 0; i < m->level.count; i++)
+        sum += m->level.square[i];
+    return m->level.count > 0 ? sqrt(sum / (double)m->level.count) : NAN;
+}
+
+double emg_muscle_noise_uv(const struct emg_muscle *m)
+{
+    return emg_contractions_noise_uv(m->contractions);
+}
+
+/* Place of a frame among all samples given to the profile. The envelope's low-pass, of
+ * second order, delays slow changes by sqrt(2) / (2 pi f). */
+static double profile_sample(const struct emg_muscle *m, uint64_t frame)
+{
+    const double delay_s =
+        emg_decimator_delay_s(m->decimator) + band_delay_s(m) + 0.22508 / m->config.envelope_hz;
+    return (double)m->earlier_outputs + (double)(frame - m->origin) / m->factor + delay_s * m->rate_hz;
+}
+
+bool emg_muscle_add_cycle(struct emg_muscle *m, uint64_t first_frame, uint64_t end_frame)
+{
+    return first_frame >= m->origin && end_frame > first_frame &&
+           emg_profile_cycle(m->profile, profile_sample(m, first_frame), profile_sample(m, end_frame));
+}
+
+unsigned emg_muscle_profile(const struct emg_muscle *m, float *mean, float *sd)
+{
+    return emg_profile_mean(m->profile, mean, sd);
+}
+
+void emg_muscle_set_crosstalk(struct emg_muscle *m, bool crosstalk)
+{
+    m->crosstalk = crosstalk;
 }
 
 size_t emg_muscle_psd(const struct emg_muscle *m, const float **psd, double *f0_hz, double *df_hz)
 {
-    *psd = m->pooled + m->first_bin;
-    *df_hz = emg_spectrum_df_hz(m->spectrum);
-    *f0_hz = (double)m->first_bin * *df_hz;
-    return m->pooled_seconds > 0 ? m->n_bins : 0;
+    return emg_spectral_psd(m->spectral, psd, f0_hz, df_hz);
 }
 
 size_t emg_muscle_take_waveform(struct emg_muscle *m, const float **x, uint64_t *first_frame)
@@ -396,24 +501,22 @@ size_t emg_muscle_waveform_max(const struct emg_muscle *m)
 
 size_t emg_muscle_psd_max(const struct emg_muscle *m)
 {
-    return m->n_bins;
+    return emg_spectral_psd_max(m->spectral);
 }
 
 void emg_muscle_destroy(struct emg_muscle *m)
 {
     if (m == NULL)
         return;
-    free(m->pooled);
-    free(m->corrected);
-    free(m->correction);
     free(m->waveform.x);
-    emg_course_destroy(m->course);
-    emg_slicer_destroy(m->slicer);
-    emg_spectrum_destroy(m->spectrum);
-    emg_onset_destroy(m->onset);
+    emg_spectral_destroy(m->spectral);
+    emg_contractions_destroy(m->strides);
+    emg_contractions_destroy(m->contractions);
+    emg_profile_destroy(m->profile);
     emg_envelope_destroy(m->envelope);
+    emg_sos_destroy(m->motion);
     emg_sos_destroy(m->amplitude);
-    emg_sos_destroy(m->band);
+    emg_mains_destroy(m->mains);
     emg_decimator_destroy(m->decimator);
     emg_quality_destroy(m->quality);
     free(m);

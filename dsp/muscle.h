@@ -1,8 +1,10 @@
-/* One muscle's whole chain, from raw device samples to activation and fatigue, as straight code.
+/* One muscle's whole chain, from raw device samples to activation, contractions and fatigue, as straight
+ * code.
  *
  *   raw -> quality
- *       -> decimator -> band-pass ------> slices of contractions -> spectrum -> course of MDF and amplitude
- *                    -> amplitude band -> envelope, onset
+ *       -> decimator -> mains removal -> spectral path (band-pass, spectra, course)
+ *                                     -> amplitude band -> envelope, onset -> contractions, profile
+ *                                     -> 2-20 Hz -> motion
  *
  * One instance serves one muscle and belongs to one thread; create and destroy on one thread at a time
  * (FFTW). Cutting the input into other pieces gives the same results bit for bit. */
@@ -10,10 +12,10 @@
 #define EMG_DSP_MUSCLE_H
 
 #include "dsp/error.h"
-#include "dsp/fatigue.h"
 #include "dsp/onset.h"
+#include "dsp/profile.h"
 #include "dsp/realtime.h"
-#include "dsp/verdict.h"
+#include "dsp/spectral.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,29 +31,35 @@ struct emg_muscle_config {
     double amplitude_highpass_hz; /* lower edge for RMS and envelope; the upper one is the band's */
     double front_end_highpass_hz; /* first-order high-pass of the front end, divided out of the spectrum; 0:
                                      none */
+    double mains_hz;              /* nominal: 50 or 60; 0: mains is left alone */
     double rms_s;
     double envelope_hz;
-    double spectral_s; /* seconds of active signal that a spectrum pools */
+    double spectral_s;        /* seconds of active signal that a spectrum pools */
+    bool strides;             /* whether emg_muscle_next_stride_burst is wanted */
+    unsigned profile_strides; /* that an ensemble profile averages, 1..100 */
     enum emg_onset_mode mode;
 };
 
 struct emg_muscle_activation {
-    double rms_uv, envelope_uv; /* NaN while unsettled */
+    double rms_uv, envelope_uv; /* NaN while unsettled or of bad quality (EMG_FLAGS_BAD) */
     bool active;
     uint32_t flags; /* enum emg_quality_flag, or'ed */
 };
 
+/* A contraction that is over. */
+struct emg_muscle_burst {
+    uint64_t onset_frame, offset_frame; /* of the first sample in it, and of the first one behind it */
+    double duration_s;
+    uint64_t centre_frame;             /* mean time of its energy */
+    double spread_s;                   /* SD of the energy about it */
+    double rms_uv, peak_uv, iemg_uv_s; /* peak: largest magnitude; iEMG: integral of the rectified signal */
+    double snr_db;                     /* NaN while the noise is unknown */
+    uint32_t flags;                    /* that were up during it */
+    bool cut;                          /* the signal ended before it did */
+};
+
 struct emg_muscle_fatigue {
-    struct emg_fatigue_indices indices; /* of the pooled spectrum; NaN without one */
-    double seconds;                     /* of signal pooled */
-    unsigned bursts;                    /* contractions it comes from */
-    double rms_uv, snr_db;
-    double ln_finsm5; /* relative to the baseline */
-    double baseline_mdf_hz, shift_percent;
-    double slope_hz_per_min, slope_percent_per_min, slope_ci95_percent_per_min[2];
-    enum emg_jasa jasa;
-    enum emg_verdict verdict;
-    enum emg_reason reason;
+    struct emg_spectral_fatigue spectral;
     uint32_t flags;
 };
 
@@ -69,17 +77,42 @@ EMG_REALTIME void emg_muscle_execute(struct emg_muscle *m, const float *x, size_
  * filters start anew, nothing spans the gap, and noise level, spectra, baseline and trend are kept. */
 EMG_REALTIME void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame);
 
+/* Says that no more samples will come: what is still held back is taken, and a contraction in progress ends
+ * here. Only contractions, fatigue and profiles are of use afterwards. */
+EMG_REALTIME void emg_muscle_finish(struct emg_muscle *m);
+
 /* The newest values. */
 EMG_REALTIME struct emg_muscle_activation emg_muscle_activation(const struct emg_muscle *m);
 EMG_REALTIME struct emg_muscle_fatigue emg_muscle_fatigue(struct emg_muscle *m);
+
+/* Pops the oldest contraction that is over and not yet popped; false: there is none. Of more than 16 that
+ * wait the oldest are lost. */
+EMG_REALTIME bool emg_muscle_next_burst(struct emg_muscle *m, struct emg_muscle_burst *burst);
+
+/* The same, weaker contractions and their weak beginnings included: what gait cycles are told by. */
+EMG_REALTIME bool emg_muscle_next_stride_burst(struct emg_muscle *m, struct emg_muscle_burst *burst);
+
+/* RMS in microvolts of the amplitude band over the newest 10 s of good signal, active or not; NaN until there
+ * is a second of it. Rest level of the onset detector; NaN while unknown. */
+EMG_REALTIME double emg_muscle_level_uv(const struct emg_muscle *m);
+EMG_REALTIME double emg_muscle_noise_uv(const struct emg_muscle *m);
+
+/* Adds the gait cycle from first_frame to end_frame to the ensemble profile of the linear envelope; false
+ * when it is not, or no longer, known in full. The profile has EMG_PROFILE_POINTS points; returns its
+ * strides. */
+EMG_REALTIME bool emg_muscle_add_cycle(struct emg_muscle *m, uint64_t first_frame, uint64_t end_frame);
+EMG_REALTIME unsigned emg_muscle_profile(const struct emg_muscle *m, float *mean, float *sd);
+
+/* Raises or lowers the cross-talk flag, which only a comparison with another muscle can give. */
+EMG_REALTIME void emg_muscle_set_crosstalk(struct emg_muscle *m, bool crosstalk);
 
 /* The corrected pooled PSD of the last emg_muscle_fatigue: *psd [returned count] in uV^2/Hz, valid until the
  * next call; bin k at *f0_hz + k * *df_hz. Returns 0 when nothing has been pooled. */
 EMG_REALTIME size_t emg_muscle_psd(const struct emg_muscle *m, const float **psd, double *f0_hz,
                                    double *df_hz);
 
-/* The band-passed samples since the last call, oldest first, and the frame of the first one. At most half a
- * second is kept; a gap begins anew. *x stays valid until the next execute. */
+/* The samples of the amplitude band since the last call, oldest first, and the frame of the first one. At
+ * most half a second is kept; a gap begins anew. *x stays valid until the next execute. */
 EMG_REALTIME size_t emg_muscle_take_waveform(struct emg_muscle *m, const float **x, uint64_t *first_frame);
 
 /* Most samples that emg_muscle_take_waveform gives, most bins that emg_muscle_psd gives. */

@@ -9,13 +9,16 @@ static const double STEP_S = 0.01;
 /* In steps. The level stays up for WINDOW steps after a spike however short: a longer ONSET_HOLD keeps a
  * spike from being a contraction. */
 enum {
-    WINDOW = 5,          /* of the RMS level */
-    HISTORY = 3000,      /* of the levels that noise and activity are taken from */
-    HISTORY_KNOWN = 100, /* levels needed before anything is decided */
-    ONSET_HOLD = 6,      /* the level stays above for this long after it first was */
-    OFFSET_HOLD = 5,     /* the level stays below for this long after it first was */
-    SEARCH = 10,         /* the change lies within this before the level crosses its threshold */
+    WINDOW = 5,       /* of the RMS level */
+    HISTORY = 3000,   /* of the levels that noise is taken from */
+    RECENT = 1000,    /* of the levels that activity is taken from */
+    SETTLING = 30,    /* levels that may come from the transient of a filter */
+    LONG_KNOWN = 300, /* levels needed before a stretch without contrast is a contraction */
+    ONSET_HOLD = 6,   /* the level stays above for this long after it first was */
+    OFFSET_HOLD = 5,  /* the level stays below for this long after it first was */
+    SEARCH = 10,      /* the change lies within this before the level crosses its threshold */
     DELAY = ONSET_HOLD + SEARCH,
+    MARGIN = 5, /* between a contraction and quiet rest */
 };
 
 /* Histogram of the levels in dB re 1 uV. */
@@ -25,8 +28,12 @@ enum { BINS = 720 };
 
 static const double NOISE_QUANTILE = 0.1;
 static const double NOISE_LIMIT = 2.0;  /* x that quantile: levels up to here are noise */
-static const double LOWEST_BEGIN = 2.0; /* x noise */
-static const double END = 0.75;         /* x the level at which a contraction begins */
+static const double LOWEST_BEGIN = 2.0; /* x noise that is well known */
+static const double BANDWIDTH_HZ = 193; /* of the noise at the least, for its degrees of freedom */
+static const double END = 0.5;          /* x the level at which a contraction begins, */
+static const double LOWEST_END = 0.75;  /* but not below this x the lowest at which one may begin */
+static const double APART = 30.0;       /* at most, the powers that an edge is dated by */
+static const double QUIET = 2.0;        /* x noise: rest up to here is quiet */
 
 static const double CONTRAST = 3.0;        /* of the 90 % to the 10 % quantile */
 static const double CONTRACTION_UV = 10.0; /* median level above which a stretch without contrast is active */
@@ -39,6 +46,7 @@ struct thresholds {
 
 struct emg_onset {
     enum emg_onset_mode mode;
+    double share;
     size_t step_samples, delay_samples;
 
     float *square;    /* [delay_samples] the newest samples squared, a ring */
@@ -52,9 +60,12 @@ struct emg_onset {
 
     uint16_t history[HISTORY]; /* bins of the newest levels, a ring */
     size_t history_at, history_count;
-    uint16_t histogram[BINS];
-    double bin_uv2[BINS]; /* power at the centre of a bin */
+    uint16_t settling[SETTLING]; /* bins of the first levels */
+    size_t recent_count;
+    uint16_t histogram[BINS], recent[BINS]; /* of all the history, and of its newest part */
+    double bin_uv2[BINS];                   /* power at the centre of a bin */
     struct thresholds thresholds;
+    double given_uv; /* noise level from outside; NaN: none */
     double noise_uv;
 
     bool active;
@@ -70,6 +81,7 @@ enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_c
 {
     *out = NULL;
     if (!(config->rate_hz >= 500.0 && config->rate_hz <= 1e6) ||
+        !(config->share >= 0.0 && config->share <= 1.0) ||
         (config->mode != EMG_ONSET_AUTO && config->mode != EMG_ONSET_STATIC &&
          config->mode != EMG_ONSET_GATED))
         return EMG_ERROR_ARGUMENT;
@@ -78,6 +90,7 @@ enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_c
         return EMG_ERROR_MEMORY;
 
     q->mode = config->mode;
+    q->share = config->share;
     q->step_samples = (size_t)lround(STEP_S * config->rate_hz);
     q->delay_samples = DELAY * q->step_samples;
     q->square = calloc(q->delay_samples, sizeof *q->square);
@@ -98,41 +111,66 @@ size_t emg_onset_delay(const struct emg_onset *q)
     return q->mode == EMG_ONSET_STATIC ? 0 : q->delay_samples;
 }
 
-static size_t bin_of(double level_uv)
+static uint16_t bin_of(double level_uv)
 {
     const double bin = (20.0 * log10(fmax(level_uv, 1e-30)) - LOWEST_DB) / BIN_DB;
 
-    return (size_t)fmin(fmax(bin, 0.0), BINS - 1.0);
+    return (uint16_t)fmin(fmax(bin, 0.0), BINS - 1.0);
 }
 
-static void remember(struct emg_onset *q, double level_uv)
+static void remember(struct emg_onset *q, uint16_t bin)
 {
-    const size_t bin = bin_of(level_uv);
-
     if (q->history_count == HISTORY)
         q->histogram[q->history[q->history_at]]--;
     else
         q->history_count++;
-    q->history[q->history_at] = (uint16_t)bin;
+    if (q->recent_count == RECENT)
+        q->recent[q->history[(q->history_at + HISTORY - RECENT) % HISTORY]]--;
+    else
+        q->recent_count++;
+    q->history[q->history_at] = bin;
     q->history_at = (q->history_at + 1) % HISTORY;
     q->histogram[bin]++;
+    q->recent[bin]++;
 }
 
-/* Linear in dB inside the bin. */
-static double quantile_uv(const struct emg_onset *q, double share)
+/* Keeps of the first levels those that belong to their quietest part, the 10 % quantile and 6 dB above it. */
+static void settle(struct emg_onset *q)
 {
-    const double wanted = share * (double)q->history_count;
+    enum { RANK = SETTLING / 10, LIMIT_BINS = 24 };
+    size_t quantile = BINS;
+    for (size_t i = 0; i < SETTLING; i++) {
+        size_t lower = 0;
+        for (size_t k = 0; k < SETTLING; k++)
+            lower += q->settling[k] <= q->settling[i];
+        if (lower >= RANK && q->settling[i] < quantile)
+            quantile = q->settling[i];
+    }
+    for (size_t i = 0; i < SETTLING; i++)
+        if (q->settling[i] <= quantile + LIMIT_BINS)
+            remember(q, q->settling[i]);
+}
+
+/* Of the levels [count] in a histogram; linear in dB inside the bin. */
+static double quantile_uv(const uint16_t *histogram, size_t count, double share)
+{
+    const double wanted = share * (double)count;
     double below = 0.0;
     size_t bin = 0;
 
-    while (bin < BINS - 1 && below + q->histogram[bin] < wanted)
-        below += q->histogram[bin++];
-    const double inside = (wanted - below) / q->histogram[bin];
+    while (bin < BINS - 1 && below + histogram[bin] < wanted)
+        below += histogram[bin++];
+    const double inside = (wanted - below) / histogram[bin];
     return pow(10.0, (LOWEST_DB + ((double)bin + inside) * BIN_DB) / 20.0);
 }
 
+struct noise {
+    double uv;
+    double levels; /* that it was estimated from */
+};
+
 /* RMS of all levels that belong to the noise: unlike the quantile it has next to no bias. */
-static double noise_uv(const struct emg_onset *q, double quantile)
+static struct noise estimate_noise(const struct emg_onset *q, double quantile)
 {
     const size_t last = bin_of(NOISE_LIMIT * quantile);
     double power = 0.0, count = 0.0;
@@ -141,24 +179,54 @@ static double noise_uv(const struct emg_onset *q, double quantile)
         power += q->histogram[bin] * q->bin_uv2[bin];
         count += q->histogram[bin];
     }
-    return sqrt(power / count);
+    return (struct noise){sqrt(power / count), count};
 }
 
-/* A contraction begins half-way, in dB, from rest to activity, since a muscle at rest is not always silent;
- * at a low SNR no lower than false alarms allow. */
+/* LOWEST_BEGIN for a noise level that is known; for an estimated one the factor that noise exceeds as seldom.
+ * The ratio of two mean squares has the F distribution, by Paulson's approximation (1942, Ann Math Stat
+ * 13:233), which is solved for the cube root of the ratio. */
+static double begin_factor(double levels)
+{
+    const double dof_per_step = 2 * BANDWIDTH_HZ * STEP_S;
+    const double a = 2 / (9 * dof_per_step * WINDOW);
+    const double b = 2 / (9 * dof_per_step * (WINDOW - 1 + levels));
+    const double known = cbrt(LOWEST_BEGIN * LOWEST_BEGIN);
+    const double z2a = (known - 1 + a) * (known - 1 + a); /* z^2 a, z the normal deviate exceeded as seldom */
+    const double z2b = z2a * b / a;
+    const double p = (1 - b) * (1 - b) - z2b;
+    const double half = (1 - b) * (1 - a);
+    const double root = (half + sqrt(half * half - p * ((1 - a) * (1 - a) - z2a))) / p;
+    return sqrt(root * root * root);
+}
+
+/* A contraction begins on the way from rest to activity, since a muscle at rest is not always silent; at a
+ * low SNR no lower than false alarms allow. */
+static void set_thresholds(struct emg_onset *q, double noise_uv, double lowest_uv)
+{
+    const double activity_uv =
+        q->recent_count > 0 ? quantile_uv(q->recent, q->recent_count, 1.0 - NOISE_QUANTILE) : 0.0;
+    const double begin_uv = fmax(lowest_uv, noise_uv + q->share * (activity_uv - noise_uv));
+    q->thresholds = (struct thresholds){begin_uv, fmax(END * begin_uv, LOWEST_END * lowest_uv), noise_uv};
+}
+
 static void update_thresholds(struct emg_onset *q)
 {
-    const double low_uv = quantile_uv(q, NOISE_QUANTILE);
-    const double high_uv = quantile_uv(q, 1.0 - NOISE_QUANTILE);
-
-    if (q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv && quantile_uv(q, 0.5) > CONTRACTION_UV) {
+    if (!isnan(q->given_uv)) {
+        set_thresholds(q, q->given_uv, LOWEST_BEGIN * q->given_uv);
+        return;
+    }
+    const double low_uv = quantile_uv(q->histogram, q->history_count, NOISE_QUANTILE);
+    const double high_uv = quantile_uv(q->histogram, q->history_count, 1.0 - NOISE_QUANTILE);
+    const bool lacks_contrast = q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv &&
+                                quantile_uv(q->histogram, q->history_count, 0.5) > CONTRACTION_UV;
+    if (lacks_contrast && q->history_count >= LONG_KNOWN) {
         q->thresholds = (struct thresholds){RESUME * low_uv, CEASE * low_uv, CEASE * low_uv};
         q->noise_uv = NAN;
         return;
     }
-    q->noise_uv = noise_uv(q, low_uv);
-    const double begin_uv = fmax(LOWEST_BEGIN * q->noise_uv, sqrt(q->noise_uv * high_uv));
-    q->thresholds = (struct thresholds){begin_uv, END * begin_uv, q->noise_uv};
+    const struct noise noise = estimate_noise(q, low_uv);
+    set_thresholds(q, noise.uv, begin_factor(noise.levels) * noise.uv);
+    q->noise_uv = lacks_contrast ? (double)NAN : noise.uv;
 }
 
 /* Twice the log-likelihood ratio, active to rest, of the sample that lies `back` samples before the newest (1
@@ -166,8 +234,10 @@ static void update_thresholds(struct emg_onset *q)
  * (Staude & Wolf 1999, Med Eng Phys 21:449). */
 static double evidence(const struct emg_onset *q, size_t back)
 {
-    const double rest = q->thresholds.rest_uv * q->thresholds.rest_uv;
-    const double active = fmax(q->peak_uv * q->peak_uv, 1.01 * rest);
+    const struct thresholds *t = &q->thresholds;
+    const double middle = t->begin_uv * t->begin_uv;
+    const double rest = fmax(t->rest_uv * t->rest_uv, middle / sqrt(APART));
+    const double active = fmin(fmax(q->peak_uv * q->peak_uv, 1.01 * rest), middle * sqrt(APART));
     const double square = q->square[(q->at + q->delay_samples - back) % q->delay_samples];
 
     return square * (1.0 / rest - 1.0 / active) - log(active / rest);
@@ -212,10 +282,15 @@ static size_t date_offset(const struct emg_onset *q)
     return best;
 }
 
+static uint32_t *number_of(struct emg_onset *q, size_t back)
+{
+    return &q->number[(q->at + q->delay_samples - back) % q->delay_samples];
+}
+
 static void mark(struct emg_onset *q, size_t newest, uint32_t number)
 {
     for (size_t back = 1; back <= newest && back <= q->delay_samples; back++)
-        q->number[(q->at + q->delay_samples - back) % q->delay_samples] = number;
+        *number_of(q, back) = number;
 }
 
 static void begin_contraction(struct emg_onset *q)
@@ -224,13 +299,30 @@ static void begin_contraction(struct emg_onset *q)
     q->since_onset = date_onset(q);
     q->since_edge = q->since_onset;
     mark(q, q->since_onset, ++q->newest);
+    const size_t farthest = q->since_onset + MARGIN * q->step_samples;
+    for (size_t back = q->since_onset + 1; back <= farthest && back <= q->delay_samples; back++)
+        if (*number_of(q, back) == EMG_ONSET_QUIET)
+            *number_of(q, back) = EMG_ONSET_UNSURE;
 }
 
 static void end_contraction(struct emg_onset *q)
 {
     q->active = false;
     q->since_edge = date_offset(q);
-    mark(q, q->since_edge, 0);
+    mark(q, q->since_edge, EMG_ONSET_UNSURE);
+}
+
+/* Judges the step in the middle of the window of the newest level. */
+static void mark_quiet(struct emg_onset *q, double level_uv)
+{
+    const size_t nearest = WINDOW / 2 * q->step_samples;
+    const size_t farthest = nearest + q->step_samples;
+
+    if (q->active || !(level_uv <= QUIET * q->noise_uv) ||
+        q->since_edge < farthest + MARGIN * q->step_samples)
+        return;
+    for (size_t back = nearest + 1; back <= farthest; back++)
+        *number_of(q, back) = EMG_ONSET_QUIET;
 }
 
 static void decide(struct emg_onset *q, double level_uv)
@@ -262,11 +354,18 @@ static void complete_step(struct emg_onset *q)
     for (size_t i = 0; i < WINDOW; i++)
         sum += q->energy[i];
     const double level_uv = sqrt(sum / (double)(WINDOW * q->step_samples));
-    remember(q, level_uv);
-    if (q->history_count < HISTORY_KNOWN)
+    const size_t levels = q->steps - WINDOW + 1;
+    if (levels <= SETTLING)
+        q->settling[levels - 1] = bin_of(level_uv);
+    else
+        remember(q, bin_of(level_uv));
+    if (levels == SETTLING)
+        settle(q);
+    if (levels < SETTLING && isnan(q->given_uv))
         return;
     update_thresholds(q);
     decide(q, level_uv);
+    mark_quiet(q, level_uv);
 }
 
 static void execute_static(struct emg_onset *q, uint32_t *burst, size_t n)
@@ -289,10 +388,10 @@ void emg_onset_execute(struct emg_onset *q, const float *x, uint32_t *burst, siz
         const float square = isfinite(x[i]) ? x[i] * x[i] : 0.0F;
 
         burst[i] = q->number[q->at];
-        if (burst[i] > 0)
+        if (burst[i] != EMG_ONSET_QUIET && burst[i] != EMG_ONSET_UNSURE)
             q->last_written = burst[i];
         q->square[q->at] = square;
-        q->number[q->at] = q->active ? q->newest : 0;
+        q->number[q->at] = q->active ? q->newest : EMG_ONSET_UNSURE;
         q->at = (q->at + 1) % q->delay_samples;
         q->since_onset++;
         q->since_edge = q->since_edge < q->delay_samples ? q->since_edge + 1 : q->since_edge;
@@ -308,6 +407,12 @@ bool emg_onset_active(const struct emg_onset *q)
     return q->active;
 }
 
+void emg_onset_set_noise_uv(struct emg_onset *q, double noise_uv)
+{
+    q->given_uv = noise_uv > 0.0 && isfinite(noise_uv) ? noise_uv : (double)NAN;
+    q->noise_uv = q->given_uv;
+}
+
 double emg_onset_noise_uv(const struct emg_onset *q)
 {
     return q->noise_uv;
@@ -316,8 +421,8 @@ double emg_onset_noise_uv(const struct emg_onset *q)
 void emg_onset_interrupt(struct emg_onset *q)
 {
     memset(q->square, 0, q->delay_samples * sizeof *q->square);
-    memset(q->number, 0, q->delay_samples * sizeof *q->number);
     q->at = 0;
+    mark(q, q->delay_samples, EMG_ONSET_UNSURE);
     q->in_step = 0;
     q->step_energy = 0.0;
     q->steps = 0;
@@ -335,9 +440,12 @@ void emg_onset_reset(struct emg_onset *q)
     emg_onset_interrupt(q);
     memset(q->history, 0, sizeof q->history);
     memset(q->histogram, 0, sizeof q->histogram);
+    memset(q->recent, 0, sizeof q->recent);
     q->history_at = 0;
     q->history_count = 0;
+    q->recent_count = 0;
     q->thresholds = (struct thresholds){0.0, 0.0, 0.0};
+    q->given_uv = NAN;
     q->noise_uv = NAN;
 }
 

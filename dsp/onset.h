@@ -1,15 +1,32 @@
 /* Tells active muscle from rest, sample by sample, with a double threshold on the short-time RMS.
  *
- * The level is the RMS over 50 ms, taken every 10 ms. Noise and activity come from the levels of the last
- * 30 s (Agostini & Knaflitz 2012 give the reasoning for cyclic signals): the noise is the RMS of all levels
- * up to twice their 10 % quantile, the activity their 90 % quantile. A contraction begins when the level
- * stays for 60 ms above the threshold, the geometric mean of noise and activity but at least 2 x noise, and
- * ends when it stays for 50 ms below 0.75 x the threshold (two thresholds and minimum durations after Bonato
- * 1998). Both edges are then dated by maximum likelihood within the 100 ms before the crossing (Staude & Wolf
- * 1999), for which the output lags by a constant delay. A spike alone is no contraction, and a rest of less
- * than about 100 ms is bridged. A stretch without contrast, 90 % quantile below 3 x the 10 % quantile, is one
- * long contraction when its median level exceeds 10 uV; it ends where the level falls below a third of that
- * 10 % quantile, for the same 50 ms. One instance serves one channel, one thread. */
+ * The level is the RMS over 50 ms, taken every 10 ms. Noise comes from the levels of the last 30 s (Agostini
+ * & Knaflitz 2012 give the reasoning for cyclic signals): the RMS of all levels up to twice their 10 %
+ * quantile. Activity is the 90 % quantile of the last 10 s, so that weak contractions are soon found again
+ * after strong ones. A contraction begins when the level stays for 60 ms above the threshold and ends when it
+ * stays for 50 ms below half of it (two thresholds and minimum durations after Bonato 1998). A spike alone is
+ * no contraction, and a rest of less than about 100 ms is bridged.
+ *
+ * The threshold lies a given share of the way from noise to activity (half of it dates edges half-way up;
+ * less finds weak contractions and weak beginnings too), but no lower than false alarms allow: 2 x the noise
+ * where that is well known; where it was estimated from few levels, the factor that noise exceeds as seldom
+ * by the F distribution (2.3 after 0.3 s of rest). A contraction ends no lower than at 0.75 of that limit,
+ * well above the noise.
+ *
+ * Both edges are dated by maximum likelihood within the 100 ms before the crossing (Staude & Wolf 1999), for
+ * which the output lags by a constant delay. The powers compared are at most 30-fold (15 dB) apart, centred
+ * on the threshold: an abrupt edge is dated as well as by the true powers, a slow one near where it crosses
+ * the threshold instead of where it leaves the noise.
+ *
+ * The first 0.3 s after the beginning or an interruption may hold the transient of a filter. Of their levels
+ * only those up to twice their own 10 % quantile are kept, and nothing is decided before they are over,
+ * unless the noise level is given. So the first contraction is found when about 0.3 s of rest, transients
+ * aside, comes before it. A recording that begins inside a contraction takes that for noise until 10 % of the
+ * levels are rest: from the second contraction on all is right.
+ *
+ * A stretch of at least 3 s without contrast, 90 % quantile below 3 x the 10 % quantile, is one long
+ * contraction when its median level exceeds 10 uV; it ends where the level falls below a third of that 10 %
+ * quantile, for the same 50 ms. One instance serves one channel, one thread. */
 #ifndef EMG_DSP_ONSET_H
 #define EMG_DSP_ONSET_H
 
@@ -31,6 +48,7 @@ enum emg_onset_mode {
 struct emg_onset_config {
     double rate_hz; /* 500..1e6 */
     enum emg_onset_mode mode;
+    double share; /* of the way in amplitude from noise to activity at which a contraction begins, 0..1 */
 };
 
 /* Errors: EMG_ERROR_ARGUMENT for a value outside the ranges above, EMG_ERROR_MEMORY. On error *out is NULL.
@@ -41,17 +59,31 @@ enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_c
  * signal by burst delays that signal as much. */
 size_t emg_onset_delay(const struct emg_onset *q);
 
+/* What a sample may be besides part of a contraction. */
+#define EMG_ONSET_QUIET  UINT32_C(0)
+#define EMG_ONSET_UNSURE UINT32_MAX
+
 /* Takes n band-passed samples x (microvolts; one that is not finite counts as 0); writes to burst[i] what is
- * decided about the sample emg_onset_delay before x[i]: 0 for rest, or the number of the contraction it
- * belongs to (1, 2, ... since creation). For what lies before the first sample, and until 1 s of levels is
- * known, all is rest, except in static mode. */
+ * decided about the sample emg_onset_delay before x[i]: the number of the contraction it belongs to (1, 2,
+ * ... since creation), EMG_ONSET_QUIET for rest fit to measure noise on, or EMG_ONSET_UNSURE for all else.
+ *
+ * Quiet is a sample at least 50 ms behind the last offset, and behind the beginning or an interruption, where
+ * the level centred on it is at most 2 x noise. It also lies 50 ms before the next onset as far as the delay
+ * can tell: an onset is known 60 to 160 ms late, which leaves a margin of 0 to 100 ms: all 50 ms for nearly
+ * every abrupt one; the slower the onset the less, and then the level keeps its beginning out. */
 EMG_REALTIME void emg_onset_execute(struct emg_onset *q, const float *x, uint32_t *burst, size_t n);
+
+/* Gives the noise level, microvolts RMS in the band of x, as a recording of rest has told it: thresholds use
+ * it from the next level on, nothing waits for the first 0.3 s, and contrast is not asked for. A value that
+ * is not finite or not above 0, NaN by custom, leads back to estimating. Kept across interruptions. */
+EMG_REALTIME void emg_onset_set_noise_uv(struct emg_onset *q, double noise_uv);
 
 /* Whether the muscle is active now: the state that the newest levels give, not yet dated. */
 EMG_REALTIME bool emg_onset_active(const struct emg_onset *q);
 
-/* Estimated noise level in microvolts RMS; NaN until 1 s of levels is known. In a stretch without contrast
- * that is taken as a contraction the noise is unknown: NaN, as always in static mode. */
+/* Noise level in microvolts RMS: the one given, else the estimated one. That is NaN while the first 0.3 s are
+ * not over, while a stretch without contrast is taken, or might come to be taken, for a contraction, and in
+ * static mode. */
 EMG_REALTIME double emg_onset_noise_uv(const struct emg_onset *q);
 
 /* Forgets the signal in progress (ends a contraction, in static mode too, and drops what is still in the

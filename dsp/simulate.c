@@ -253,13 +253,18 @@ static void begin_cycle(struct emg_simulate *q)
     q->cycle_samples = c->cycle_s * c->rate_hz * (1.0 + c->cycle_cv * limited);
 }
 
+static double cycle_phase(struct emg_simulate *q)
+{
+    while ((double)q->n >= q->cycle_start + q->cycle_samples)
+        begin_cycle(q);
+    return ((double)q->n - q->cycle_start) / q->cycle_samples;
+}
+
 static double stride_amplitude(struct emg_simulate *q)
 {
     const struct emg_simulate_config *c = &q->config;
 
-    while ((double)q->n >= q->cycle_start + q->cycle_samples)
-        begin_cycle(q);
-    double since = ((double)q->n - q->cycle_start) / q->cycle_samples - c->burst_start;
+    double since = cycle_phase(q) - c->burst_start;
     if (since < 0.0)
         since += 1.0; /* a burst that runs over the end of its cycle */
     const double place = since / c->burst_length;
@@ -377,6 +382,11 @@ void emg_simulate_execute(struct emg_simulate *q, float *y, size_t stride, size_
             sum += noise_uv * random_gaussian(q, &q->noise);
         y[i * stride] = (float)sum;
     }
+}
+
+double emg_simulate_phase(struct emg_simulate *q)
+{
+    return q->config.course == EMG_SIMULATE_STRIDE ? cycle_phase(q) : NAN;
 }
 
 void emg_simulate_reset(struct emg_simulate *q)

@@ -52,6 +52,10 @@ enum emg_error emg_simulate_create(struct emg_simulate **out, const struct emg_s
 /* Writes n samples in microvolts to y[0], y[stride], y[2 * stride], ... */
 void emg_simulate_execute(struct emg_simulate *q, float *y, size_t stride, size_t n);
 
+/* Phase of the gait cycle, 0 up to 1, at the next sample: what keeps a foot switch in step with the bursts.
+ * NaN in a course other than stride. Asking changes no sample. */
+double emg_simulate_phase(struct emg_simulate *q);
+
 /* The closed form: one-sided PSD in uV^2/Hz at frequency_hz of a unit-amplitude EMG with rms_uv over all
  * frequencies and the given corner frequencies. */
 double emg_simulate_psd(double frequency_hz, double fl_hz, double fh_hz, double rms_uv);

@@ -15,6 +15,7 @@ static const double pi = 3.14159265358979323846;
 struct slot {
     size_t n;
     uint32_t burst;
+    struct emg_spectrum_extent extent;
 };
 
 struct emg_spectrum {
@@ -120,6 +121,58 @@ size_t emg_spectrum_slice_min(const struct emg_spectrum *q)
     return q->slice_min;
 }
 
+static unsigned tapers_of(const struct emg_spectrum *q, size_t n)
+{
+    const double wanted = round((double)q->tapers * sqrt((double)n / (double)q->slice_max));
+    const unsigned fewest = q->tapers < 2 ? q->tapers : 2;
+    return wanted > (double)fewest ? (unsigned)wanted : fewest;
+}
+
+static struct emg_spectrum_extent extent_of(const struct emg_spectrum *q, const float *x, size_t n,
+                                            double mean, unsigned tapers)
+{
+    const double inflation = 1.0 + 0.5 / (double)tapers;
+    double square = 0.0, fourth = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        const double s = ((double)x[i] - mean) * ((double)x[i] - mean);
+        square += s;
+        fourth += s * s;
+    }
+    const double seconds = (double)n / q->rate_hz;
+    const double square_s = square / q->rate_hz;
+    return (struct emg_spectrum_extent){.seconds = seconds,
+                                        .inflated_s = inflation * seconds,
+                                        .square_s = square_s,
+                                        .inflated_fourth = inflation * fourth / q->rate_hz,
+                                        .squares_per_dof = square_s * square_s / (2.0 * (double)tapers)};
+}
+
+void emg_spectrum_extend(struct emg_spectrum_extent *sum, const struct emg_spectrum_extent *slice)
+{
+    sum->seconds += slice->seconds;
+    sum->inflated_s += slice->inflated_s;
+    sum->square_s += slice->square_s;
+    sum->inflated_fourth += slice->inflated_fourth;
+    sum->squares_per_dof += slice->squares_per_dof;
+}
+
+double emg_spectrum_effective_s(const struct emg_spectrum_extent *sum)
+{
+    if (!(sum->inflated_s > 0.0)) {
+        return 0.0;
+    }
+    const double stationary = sum->seconds * sum->seconds / sum->inflated_s;
+    if (!(sum->inflated_fourth > 0.0)) {
+        return stationary;
+    }
+    return fmin(stationary, 3.0 * sum->square_s * sum->square_s / sum->inflated_fourth);
+}
+
+double emg_spectrum_dof(const struct emg_spectrum_extent *sum)
+{
+    return sum->squares_per_dof > 0.0 ? sum->square_s * sum->square_s / sum->squares_per_dof : 0.0;
+}
+
 static double mean_of(const float *x, size_t n)
 {
     double sum = 0.0;
@@ -152,9 +205,10 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
     assert(n >= q->slice_min && n <= q->slice_max);
 
     const double mean = mean_of(x, n);
+    const unsigned tapers = tapers_of(q, n);
     memset(q->sum, 0, q->n_bins * sizeof *q->sum);
     memset(q->time + n, 0, (q->n_fft - n) * sizeof *q->time);
-    for (unsigned k = 1; k <= q->tapers; k++) {
+    for (unsigned k = 1; k <= tapers; k++) {
         taper_slice(x, n, mean, k, q->time);
         fftwf_execute(q->transform);
         for (size_t i = 0; i < q->n_bins; i++) {
@@ -166,7 +220,7 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
 
     /* Twice for the negative frequencies, which the bins at 0 and rate / 2 do not have; 2 / (n + 1) is the
      * tapers' factor. */
-    const double scale = 2.0 * (2.0 / (double)(n + 1)) / (q->rate_hz * (double)q->tapers);
+    const double scale = 2.0 * (2.0 / (double)(n + 1)) / (q->rate_hz * (double)tapers);
     float *psd = q->psds + q->next * q->n_bins;
     for (size_t i = 0; i < q->n_bins; i++) {
         psd[i] = (float)(q->sum[i] * scale);
@@ -174,7 +228,7 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
     psd[0] = (float)(q->sum[0] * 0.5 * scale);
     psd[q->n_bins - 1] = (float)(q->sum[q->n_bins - 1] * 0.5 * scale);
 
-    q->slots[q->next] = (struct slot){.n = n, .burst = burst};
+    q->slots[q->next] = (struct slot){.n = n, .burst = burst, .extent = extent_of(q, x, n, mean, tapers)};
     q->next = (q->next + 1) % q->n_slots;
     if (q->filled < q->n_slots) {
         q->filled++;
@@ -186,6 +240,11 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
 static size_t place_of(const struct emg_spectrum *q, size_t age)
 {
     return (q->next + q->n_slots - age) % q->n_slots;
+}
+
+struct emg_spectrum_extent emg_spectrum_newest(const struct emg_spectrum *q)
+{
+    return q->filled > 0 ? q->slots[place_of(q, 1)].extent : (struct emg_spectrum_extent){0};
 }
 
 struct emg_spectrum_pool emg_spectrum_pool(struct emg_spectrum *q, float *psd)
@@ -202,6 +261,7 @@ struct emg_spectrum_pool emg_spectrum_pool(struct emg_spectrum *q, float *psd)
     }
 
     struct emg_spectrum_pool pool = {.seconds = (double)samples / q->rate_hz, .slices = (unsigned)used};
+    struct emg_spectrum_extent extent = {0};
     uint32_t last_burst = 0;
     memset(q->sum, 0, q->n_bins * sizeof *q->sum);
     for (size_t age = used; age >= 1; age--) {
@@ -216,10 +276,13 @@ struct emg_spectrum_pool emg_spectrum_pool(struct emg_spectrum *q, float *psd)
             pool.bursts++;
         }
         last_burst = slot.burst;
+        emg_spectrum_extend(&extent, &slot.extent);
     }
     for (size_t i = 0; i < q->n_bins; i++) {
         psd[i] = (float)(q->sum[i] / (double)samples);
     }
+    pool.effective_s = emg_spectrum_effective_s(&extent);
+    pool.dof = emg_spectrum_dof(&extent);
     return pool;
 }
 

@@ -20,11 +20,12 @@
 struct emg_spectrum;
 
 struct emg_spectrum_config {
-    double rate_hz;  /* > 0; slice_s * rate_hz at most 2^20 samples */
-    double slice_s;  /* longest slice, 0.05..2 s */
-    unsigned tapers; /* K, 1..16, fewer than the samples of the shortest slice. The half-bandwidth of a slice
-                        of T seconds is (K + 1) / (2 T) Hz: short slices want few */
-    double pool_s;   /* seconds of signal that are pooled, >= slice_s, <= 600 */
+    double rate_hz;    /* > 0; slice_s * rate_hz at most 2^20 samples */
+    double slice_s;    /* longest slice, 0.05..2 s */
+    unsigned tapers;   /* K of the longest slice, 1..16, fewer than the samples of the shortest slice. The
+                          half-bandwidth of a slice of T seconds is (K + 1) / (2 T) Hz, so shorter ones have
+                          fewer:   K sqrt(T / slice_s), rounded, but 2 where K allows */
+    double pool_s;     /* seconds of signal that are pooled, >= slice_s, <= 600 */
     double shortest_s; /* slices shorter than this are refused, > 0, <= slice_s */
 };
 
@@ -48,8 +49,33 @@ size_t emg_spectrum_slice_min(const struct emg_spectrum *q);
 EMG_REALTIME const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t n,
                                                uint32_t burst);
 
+/* What a sum of length-weighted slices rests on. Sine tapers weigh the ends of a slice less, which costs a
+ * share 1 / (2 K) of its information; a signal whose power changes inside or between the slices is worth less
+ * than its length, by its kurtosis against that of Gaussian noise. */
+struct emg_spectrum_extent {
+    double seconds;
+    double inflated_s;      /* sum of T (1 + 1 / (2 K)) */
+    double square_s;        /* integral of x^2, uV^2 s */
+    double inflated_fourth; /* sum of (integral of x^4) (1 + 1 / (2 K)) */
+    double squares_per_dof; /* sum of (integral of x^2)^2 / (2 K) */
+};
+
+/* Of the newest slice. */
+struct emg_spectrum_extent emg_spectrum_newest(const struct emg_spectrum *q);
+
+void emg_spectrum_extend(struct emg_spectrum_extent *sum, const struct emg_spectrum_extent *slice);
+
+/* Seconds of stationary signal that would give spectra as certain; at most inflated_s; 0 for nothing. */
+double emg_spectrum_effective_s(const struct emg_spectrum_extent *sum);
+
+/* Equivalent degrees of freedom of each bin of the summed spectrum: 2 K for one slice, more for more, slices
+ * of little power counting little; 0 for nothing. */
+double emg_spectrum_dof(const struct emg_spectrum_extent *sum);
+
 struct emg_spectrum_pool {
-    double seconds;  /* signal in the pool */
+    double seconds;     /* signal in the pool */
+    double effective_s; /* emg_spectrum_effective_s, emg_spectrum_dof */
+    double dof;
     unsigned slices; /* in the pool */
     unsigned bursts; /* contractions that the slices come from: runs of slices with the same `burst` */
 };

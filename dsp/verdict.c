@@ -7,34 +7,47 @@ static const double SNR_NEEDED_DB = 10.0;
 static const double SECONDS_NEEDED = 60.0;
 static const double STEADY_PERCENT_PER_MIN = 1.0; /* a 10 % fall in ten minutes must never pass as steady */
 
+/* What the trend is not yet or not now good for; EMG_REASON_FLAT: nothing is amiss. */
+static enum emg_reason missing(const struct emg_evidence *evidence)
+{
+    const double *all = evidence->ci95_percent;
+    const double *last = evidence->broken ? evidence->last_ci95_percent : all;
+    if (!(evidence->seconds > 0))
+        return EMG_REASON_NO_SIGNAL;
+    if (evidence->bad_quality)
+        return EMG_REASON_BAD_QUALITY;
+    if (isnan(evidence->snr_db))
+        return EMG_REASON_NOISE_UNKNOWN;
+    if (evidence->snr_db < SNR_NEEDED_DB)
+        return EMG_REASON_LOW_SNR;
+    if (evidence->points < POINTS_NEEDED || evidence->duration_s < SECONDS_NEEDED || isnan(all[0]) ||
+        isnan(all[1]) || isnan(last[0]) || isnan(last[1]))
+        return EMG_REASON_TOO_SHORT;
+    return EMG_REASON_FLAT;
+}
+
 enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reason *reason)
 {
-    const double low = evidence->ci95_percent[0];
-    const double high = evidence->ci95_percent[1];
-    *reason = EMG_REASON_NO_SIGNAL;
-    if (!(evidence->seconds > 0))
+    *reason = missing(evidence);
+    if (*reason != EMG_REASON_FLAT)
         return EMG_VERDICT_UNDETERMINED;
-    *reason = EMG_REASON_BAD_QUALITY;
-    if (evidence->bad_quality)
-        return EMG_VERDICT_UNDETERMINED;
-    *reason = EMG_REASON_NOISE_UNKNOWN;
-    if (isnan(evidence->snr_db))
-        return EMG_VERDICT_UNDETERMINED;
-    *reason = EMG_REASON_LOW_SNR;
-    if (evidence->snr_db < SNR_NEEDED_DB)
-        return EMG_VERDICT_UNDETERMINED;
-    *reason = EMG_REASON_TOO_SHORT;
-    if (evidence->points < POINTS_NEEDED || evidence->duration_s < SECONDS_NEEDED || isnan(low) ||
-        isnan(high))
-        return EMG_VERDICT_UNDETERMINED;
+
+    const double *all = evidence->ci95_percent;
+    const double *last = evidence->broken ? evidence->last_ci95_percent : all;
     *reason = EMG_REASON_FALLING;
-    if (high < 0)
+    if (last[1] < 0)
         return EMG_VERDICT_FATIGUING;
     *reason = EMG_REASON_RISING;
-    if (low > 0)
+    if (last[0] > 0)
+        return EMG_VERDICT_RECOVERING;
+    *reason = EMG_REASON_FELL_THEN_LEVEL;
+    if (all[1] < 0)
+        return EMG_VERDICT_FATIGUING;
+    *reason = EMG_REASON_ROSE_THEN_LEVEL;
+    if (all[0] > 0)
         return EMG_VERDICT_RECOVERING;
     *reason = EMG_REASON_FLAT;
-    if (low >= -STEADY_PERCENT_PER_MIN && high <= STEADY_PERCENT_PER_MIN)
+    if (last[0] >= -STEADY_PERCENT_PER_MIN && last[1] <= STEADY_PERCENT_PER_MIN)
         return EMG_VERDICT_STEADY;
     *reason = EMG_REASON_WIDE_INTERVAL;
     return EMG_VERDICT_UNDETERMINED;

@@ -5,6 +5,7 @@
 
 #include "dsp/realtime.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum emg_verdict {
@@ -22,9 +23,11 @@ enum emg_reason {
     EMG_REASON_LOW_SNR,       /* below 10 dB */
     EMG_REASON_TOO_SHORT,     /* fewer than 8 points, or less than a minute, in the trend */
     EMG_REASON_WIDE_INTERVAL, /* the interval holds 0 and also changes that would matter */
-    EMG_REASON_FALLING,       /* the 95 % interval of the MDF's slope lies below 0 */
+    EMG_REASON_FALLING,       /* the 95 % interval of the MDF's slope, after the break if any, lies below 0 */
     EMG_REASON_RISING,        /* above 0 */
     EMG_REASON_FLAT,          /* within +-1 % per minute and holds 0 */
+    EMG_REASON_FELL_THEN_LEVEL, /* overall below 0, since a break no certain change */
+    EMG_REASON_ROSE_THEN_LEVEL, /* overall above 0 */
 };
 
 /* Joint analysis of spectrum and amplitude (Luttmann et al. 2000, J Electromyogr Kinesiol 10:213). */
@@ -39,12 +42,16 @@ enum emg_jasa {
 struct emg_evidence {
     double seconds; /* of signal pooled; 0: none */
     int bad_quality;
-    double snr_db;          /* NaN: unknown */
-    size_t points;          /* in the trend */
-    double duration_s;      /* of the trend */
-    double ci95_percent[2]; /* of the MDF's slope, percent of its intercept per minute; NaN: unknown */
+    double snr_db;               /* NaN: unknown */
+    size_t points;               /* in the trend */
+    double duration_s;           /* of the trend */
+    double ci95_percent[2];      /* of the MDF's slope, percent of its intercept per minute; NaN: unknown */
+    bool broken;                 /* the trend has a break */
+    double last_ci95_percent[2]; /* as above for the slope after the break; not read without one */
 };
 
+/* The slope after the break decides, if there is one; where that is not certain of its sign, the overall one,
+ * since a muscle whose MDF fell and has levelled off is no fresher for it; else how narrow the first is. */
 EMG_REALTIME enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reason *reason);
 
 /* From the 95 % intervals of both slopes, in any unit: EMG_JASA_NONE unless both exclude 0. */

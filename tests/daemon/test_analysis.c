@@ -40,7 +40,7 @@ static void take(void *context, const struct emg_message *message, size_t n_byte
     transcript->last[message->topic] = *message;
     transcript->largest = n_bytes > transcript->largest ? n_bytes : transcript->largest;
     if (message->topic == EMG_TOPIC_FATIGUE)
-        transcript->fatigue_rms_uv[message->muscle] = message->body.fatigue.rms_uv;
+        transcript->fatigue_rms_uv[message->index] = message->body.fatigue.spectral.rms_uv;
     if (transcript->silent)
         return;
     const size_t most = EMG_TOPIC_SIZE + EMG_BODY_SIZE + n_bytes;
@@ -65,7 +65,7 @@ static int set_up(void **state)
         (struct emg_stream_info){.rate_hz = 44100, .n_channels = CHANNELS, .has_start = true, .start_t = 1e9};
     montage = (struct emg_montage){
         .n_muscles = 2,
-        .muscles = {{"left.soleus", 2, 1, 5000}, {"right.soleus", 0, 0.5F, 5000}},
+        .muscles = {{"left.soleus", 2, 1, 5000, NAN, "mvc"}, {"right.soleus", 0, 0.5F, 5000, 250, "mvc"}},
     };
     return 0;
 }
@@ -161,6 +161,8 @@ static void publishes_each_topic_at_its_rate_by_the_count_of_frames(void **state
     assert_int_equal(t.messages[EMG_TOPIC_FATIGUE], 2 * 5);
     assert_int_equal(t.messages[EMG_TOPIC_STATUS], 5 + 2); /* and at the start and the end */
     assert_int_equal(t.messages[EMG_TOPIC_EVENT_DEVICE], 2);
+    assert_int_equal(t.messages[EMG_TOPIC_LEG], 2 * 5);
+    assert_int_equal(t.messages[EMG_TOPIC_SYMMETRY], 5);
     assert_int_equal(t.messages[EMG_TOPIC_EVENT_GAP], 0);
     assert_int_equal(t.last[EMG_TOPIC_ACTIVATION].seq, 250);
     assert_int_equal(t.last[EMG_TOPIC_ACTIVATION].frame, 5 * 44100 - 1);
@@ -207,8 +209,8 @@ static void tells_a_jump_of_the_frames_and_goes_on_behind_it(void **state)
     assert_int_equal(gap.cause, EMG_GAP_OVERFLOW);
     assert_int_equal(t.messages[EMG_TOPIC_ACTIVATION], activations + 2 * 2); /* none for the missing second */
     assert_int_equal(t.last[EMG_TOPIC_ACTIVATION].frame, n + 44100 + 2 * 882 - 1);
-    assert_true(isnan(t.last[EMG_TOPIC_ACTIVATION].body.activation.rms_uv));
-    assert_true((t.last[EMG_TOPIC_ACTIVATION].body.activation.flags & EMG_FLAG_GAP) != 0);
+    assert_true(isnan(t.last[EMG_TOPIC_ACTIVATION].body.activation.now.rms_uv));
+    assert_true((t.last[EMG_TOPIC_ACTIVATION].body.activation.now.flags & EMG_FLAG_GAP) != 0);
     send(a, NULL, n + 44100 + 2000 + 500, 0, true); /* a loss at the very end */
     assert_int_equal(t.messages[EMG_TOPIC_EVENT_GAP], 2);
     const struct emg_status status = t.last[EMG_TOPIC_STATUS].body.status;
@@ -265,7 +267,7 @@ static void allocates_nothing_after_creation(void **state)
     *block = (struct emg_block){.first_frame = 1000 * (uint64_t)n, .last = 1};
     emg_analysis_execute(a, block);
     assert_int_equal(allocations - before, 0);
-    assert_true(isfinite(t.last[EMG_TOPIC_FATIGUE].body.fatigue.baseline_mdf_hz));
+    assert_true(isfinite(t.last[EMG_TOPIC_FATIGUE].body.fatigue.spectral.baseline_mdf_hz));
     assert_int_equal(t.messages[EMG_TOPIC_EVENT_GAP], 4);
     emg_analysis_destroy(a);
     assert_true(allocations > before);

@@ -25,13 +25,14 @@ static int set_up(void **state)
                              .band_hz = {20, 450},
                              .n_channels = 4,
                              .n_muscles = 2,
-                             .muscles = {"left.soleus", "right.gastrocnemius_medialis"}};
+                             .muscles = {"left.soleus", "right.gastrocnemius_medialis"},
+                             .pairs = {"soleus", "tibialis_anterior"}};
     return 0;
 }
 
 static struct emg_message message_of(enum emg_topic kind)
 {
-    return (struct emg_message){.topic = kind, .muscle = 1, .seq = 7, .frame = 96000, .t = 1763845200.123456};
+    return (struct emg_message){.topic = kind, .index = 1, .seq = 7, .frame = 96000, .t = 1763845200.123456};
 }
 
 /* The body as JSON; the caller releases it. */
@@ -57,8 +58,15 @@ static void names_each_topic_as_the_protocol_does(void **state)
                                         "fatigue.right.gastrocnemius_medialis",
                                         "spectrum.right.gastrocnemius_medialis",
                                         "waveform.right.gastrocnemius_medialis",
+                                        "burst.right.gastrocnemius_medialis",
+                                        "profile.right.gastrocnemius_medialis",
+                                        "stride.right",
+                                        "leg.right",
+                                        "symmetry.tibialis_anterior",
                                         "event.gap",
-                                        "event.device"};
+                                        "event.device",
+                                        "event.fatigue",
+                                        "event.quality"};
     for (int kind = 0; kind < EMG_TOPIC_COUNT; kind++) {
         const struct emg_message message = message_of((enum emg_topic)kind);
         assert_int_equal(emg_wire_topic(&wire, &message, topic), strlen(names[kind]));
@@ -70,16 +78,17 @@ static void writes_null_for_every_unknown_quantity_and_never_zero(void **state)
 {
     (void)state;
     struct emg_message message = message_of(EMG_TOPIC_FATIGUE);
-    struct emg_muscle_fatigue *f = &message.body.fatigue;
-    *f = (struct emg_muscle_fatigue){.indices = {NAN, NAN, NAN, NAN, NAN, NAN},
-                                     .rms_uv = NAN,
-                                     .snr_db = NAN,
-                                     .ln_finsm5 = NAN,
-                                     .baseline_mdf_hz = NAN,
-                                     .shift_percent = NAN,
-                                     .slope_hz_per_min = NAN,
-                                     .slope_percent_per_min = NAN,
-                                     .slope_ci95_percent_per_min = {NAN, NAN}};
+    message.body.fatigue.flags = 0;
+    message.body.fatigue.spectral =
+        (struct emg_spectral_fatigue){.indices = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN},
+                                      .rms_uv = NAN,
+                                      .snr_db = NAN,
+                                      .ln_finsm5 = NAN,
+                                      .baseline_mdf_hz = NAN,
+                                      .shift_percent = NAN,
+                                      .slope_hz_per_min = NAN,
+                                      .slope_percent_per_min = NAN,
+                                      .slope_ci95_percent_per_min = {NAN, NAN}};
     json_t *root = parse_body(&message);
     static const char *const unknown[] = {"mdf_hz",
                                           "mdf_se_hz",
@@ -87,6 +96,7 @@ static void writes_null_for_every_unknown_quantity_and_never_zero(void **state)
                                           "mnf_se_hz",
                                           "rms_uv",
                                           "ln_finsm5",
+                                          "ln_finsm5_se",
                                           "snr_db",
                                           "baseline_mdf_hz",
                                           "shift_percent",
@@ -105,12 +115,16 @@ static void keeps_values_and_time_to_their_precision(void **state)
 {
     (void)state;
     struct emg_message message = message_of(EMG_TOPIC_ACTIVATION);
-    message.body.activation =
+    message.body.activation.now =
         (struct emg_muscle_activation){.rms_uv = 123.456789, .envelope_uv = 0, .active = true};
+    message.body.activation.reference = (struct emg_reference){.uv = 100, .id = "r1", .method = "mvc"};
     json_t *root = parse_body(&message);
     assert_true(fabs(json_number_value(json_object_get(root, "t")) - 1763845200.123456) < 1e-6);
     assert_true(fabs(json_number_value(json_object_get(root, "rms_uv")) - 123.456789) < 1e-6);
     assert_true(json_number_value(json_object_get(root, "envelope_uv")) == 0);
+    assert_true(fabs(json_number_value(json_object_get(root, "percent_reference")) - 123.456789) < 1e-6);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(root, "reference"), "method")),
+                        "mvc");
     assert_true(json_is_true(json_object_get(root, "active")));
     assert_string_equal(json_string_value(json_object_get(root, "quality")), "ok");
     assert_int_equal(json_array_size(json_object_get(root, "flags")), 0);
@@ -134,7 +148,8 @@ static void calls_a_spoilt_signal_bad_and_a_doubtful_one_warn(void **state)
                  {EMG_FLAG_UNSETTLED, "warn", "unsettled"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct emg_message message = message_of(EMG_TOPIC_ACTIVATION);
-        message.body.activation = (struct emg_muscle_activation){.flags = cases[i].flags};
+        message.body.activation.now = (struct emg_muscle_activation){.flags = cases[i].flags};
+        message.body.activation.reference.uv = NAN;
         json_t *root = parse_body(&message);
         assert_string_equal(json_string_value(json_object_get(root, "quality")), cases[i].quality);
         assert_string_equal(json_string_value(json_array_get(json_object_get(root, "flags"), 0)),
@@ -155,6 +170,50 @@ static void announces_an_array_with_its_type_and_shape(void **state)
     assert_int_equal(json_integer_value(json_array_get(json_object_get(array, "shape"), 0)), 100);
     assert_true(json_number_value(json_object_get(root, "rate_hz")) == 2000);
     assert_int_equal(json_integer_value(json_object_get(root, "first_frame")), 93601);
+    json_decref(root);
+}
+
+/* All that is measured of strides is unknown at first. */
+static void writes_comparisons_and_profiles_with_their_units(void **state)
+{
+    (void)state;
+    struct emg_message message = message_of(EMG_TOPIC_LEG);
+    message.body.leg = (struct emg_leg_comparison){NAN, NAN, NAN, NAN};
+    json_t *root = parse_body(&message);
+    assert_true(json_is_null(json_object_get(root, "soleus_share_percent")) &&
+                json_is_null(json_object_get(root, "crosstalk_r")));
+    json_decref(root);
+
+    message = message_of(EMG_TOPIC_SYMMETRY);
+    message.body.symmetry.index_percent = NAN;
+    message.body.symmetry.activation[EMG_SIDE_LEFT] = 90;
+    message.body.symmetry.percent = true;
+    root = parse_body(&message);
+    assert_true(json_is_null(json_object_get(root, "index_percent")));
+    assert_true(json_number_value(json_object_get(root, "activation_left")) == 90);
+    assert_string_equal(json_string_value(json_object_get(root, "unit")), "percent_reference");
+    json_decref(root);
+
+    message = message_of(EMG_TOPIC_PROFILE);
+    message.n_array = EMG_PROFILE_POINTS;
+    message.body.profile.strides = 1;
+    for (size_t i = 0; i < EMG_PROFILE_POINTS; i++)
+        message.body.profile.sd[i] =
+            i == 0 ? -12345.678F : NAN; /* NaN for one stride, and the longest number */
+    root = parse_body(&message);
+    assert_int_equal(json_array_size(json_object_get(root, "sd_array")), EMG_PROFILE_POINTS);
+    assert_true(json_is_null(json_array_get(json_object_get(root, "sd_array"), 1)));
+    assert_string_equal(json_string_value(json_object_get(root, "unit")), "uV");
+    json_decref(root);
+
+    message = message_of(EMG_TOPIC_BURST);
+    message.body.burst.of =
+        (struct emg_muscle_burst){.onset_frame = 5, .offset_frame = 9, .snr_db = NAN, .flags = EMG_FLAG_HUM};
+    message.body.burst.reference_uv = NAN;
+    root = parse_body(&message);
+    assert_true(json_is_null(json_object_get(root, "percent_reference")) &&
+                json_is_null(json_object_get(root, "snr_db")));
+    assert_int_equal(json_array_size(json_object_get(root, "flags")), 1);
     json_decref(root);
 }
 
@@ -203,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(keeps_values_and_time_to_their_precision, set_up),
         cmocka_unit_test_setup(calls_a_spoilt_signal_bad_and_a_doubtful_one_warn, set_up),
         cmocka_unit_test_setup(announces_an_array_with_its_type_and_shape, set_up),
+        cmocka_unit_test_setup(writes_comparisons_and_profiles_with_their_units, set_up),
         cmocka_unit_test_setup(fits_the_longest_status_that_can_be, set_up),
         cmocka_unit_test_setup(writes_a_line_with_the_topic_first, set_up),
     };

@@ -30,6 +30,40 @@ static void fill(float *psd, double scale, double rms_uv)
         psd[k] = (float)emg_simulate_psd((double)k * config.df_hz, 60 * scale, 120 * scale, rms_uv);
 }
 
+/* A slice of half a second of stationary signal. */
+static void add(struct emg_course *q, const float *psd, double t_s)
+{
+    const struct emg_spectrum_extent extent = {.seconds = 0.5,
+                                               .inflated_s = 0.5625,
+                                               .square_s = 0.5,
+                                               .inflated_fourth = 1.6875,
+                                               .squares_per_dof = 0.03125};
+    emg_course_execute(q, psd, &extent, NULL, t_s);
+}
+
+static void subtracts_the_noise_from_points_and_baseline(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS], rest[BINS];
+    fill(psd, 1, 100);
+    for (size_t k = 0; k < BINS; k++) {
+        rest[k] = 3;
+        psd[k] += 3;
+    }
+    const struct emg_spectrum_extent extent = {
+        .seconds = 2, .inflated_s = 2.25, .square_s = 2, .inflated_fourth = 6.75, .squares_per_dof = 0.125};
+    const struct emg_course_noise noise = {rest, 10, 100};
+    for (int i = 0; i < 20; i++)
+        emg_course_execute(q, psd, &extent, &noise, 3 * i);
+    emg_course_advance(q, &noise, 60);
+    const struct emg_course_state s = emg_course_state(q);
+    assert_near(s.baseline_mdf_hz, 95.67, 0.05);
+    assert_near(s.mdf.intercept, 95.67, 0.05);
+    assert_near(s.rms.intercept, 100, 2.5); /* the power beyond the band is missing */
+    emg_course_destroy(q);
+}
+
 static void refuses_a_band_outside_the_spectrum(void **state)
 {
     (void)state;
@@ -57,17 +91,17 @@ static void takes_the_baseline_from_the_first_minute_and_keeps_it(void **state)
     float psd[BINS];
     fill(psd, 1, 100);
     for (int i = 0; i < 100; i++)
-        emg_course_execute(q, psd, 0.5, 0.6 * i);
-    emg_course_advance(q, 59.9);
+        add(q, psd, 0.6 * i);
+    emg_course_advance(q, NULL, 59.9);
     assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
     assert_true(isnan(emg_course_state(q).baseline_ln_insm5));
-    emg_course_advance(q, 60);
+    emg_course_advance(q, NULL, 60);
     assert_near(emg_course_state(q).baseline_mdf_hz, 95.67, 0.05);
     assert_true(isfinite(emg_course_state(q).baseline_ln_insm5));
     fill(psd, 0.5, 100);
     for (int i = 0; i < 100; i++)
-        emg_course_execute(q, psd, 0.5, 60 + 0.6 * i);
-    emg_course_advance(q, 120);
+        add(q, psd, 60 + 0.6 * i);
+    emg_course_advance(q, NULL, 120);
     assert_near(emg_course_state(q).baseline_mdf_hz, 95.67, 0.05);
     emg_course_destroy(q);
 }
@@ -78,13 +112,13 @@ static void waits_with_the_baseline_until_there_are_two_seconds_of_contraction(v
     struct emg_course *q = make_course();
     float psd[BINS];
     fill(psd, 0.5, 100);
-    emg_course_advance(q, 100);
+    emg_course_advance(q, NULL, 100);
     for (int i = 0; i < 3; i++)
-        emg_course_execute(q, psd, 0.5, 100 + i);
-    emg_course_advance(q, 104);
+        add(q, psd, 100 + i);
+    emg_course_advance(q, NULL, 104);
     assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
-    emg_course_execute(q, psd, 0.5, 104);
-    emg_course_advance(q, 105);
+    add(q, psd, 104);
+    emg_course_advance(q, NULL, 105);
     assert_near(emg_course_state(q).baseline_mdf_hz, 51.83, 0.05);
     emg_course_destroy(q);
 }
@@ -101,7 +135,7 @@ static void finds_the_slopes_of_frequency_and_amplitude_from_points_of_two_secon
         random = random * 1664525U + 1013904223U;
         const double scatter = 1 + 0.1 * ((random >> 8) / 16777216.0 - 0.5);
         fill(psd, scatter * (1 - 0.1 * t / 600), scatter * (100 + 50 * t / 600));
-        emg_course_execute(q, psd, 0.5, t);
+        add(q, psd, t);
     }
     const struct emg_course_state s = emg_course_state(q);
     assert_int_equal(s.mdf.points, 300);
@@ -122,12 +156,12 @@ static void after_reset_is_as_new(void **state)
     float psd[BINS];
     fill(psd, 1, 100);
     for (int i = 0; i < 100; i++)
-        emg_course_execute(q, psd, 0.5, i);
-    emg_course_advance(q, 100);
+        add(q, psd, i);
+    emg_course_advance(q, NULL, 100);
     emg_course_reset(q);
     assert_int_equal(emg_course_state(q).mdf.points, 0);
     assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
-    emg_course_advance(q, 100);
+    emg_course_advance(q, NULL, 100);
     assert_true(isnan(emg_course_state(q).baseline_mdf_hz));
     emg_course_destroy(q);
 }
@@ -136,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_a_band_outside_the_spectrum),
+        cmocka_unit_test(subtracts_the_noise_from_points_and_baseline),
         cmocka_unit_test(takes_the_baseline_from_the_first_minute_and_keeps_it),
         cmocka_unit_test(waits_with_the_baseline_until_there_are_two_seconds_of_contraction),
         cmocka_unit_test(finds_the_slopes_of_frequency_and_amplitude_from_points_of_two_seconds),

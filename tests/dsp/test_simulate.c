@@ -304,6 +304,44 @@ static void cycles_vary_as_asked_and_channels_with_one_cycle_seed_keep_step(void
     assert_true(apart > count / 2);
 }
 
+static void tells_the_phase_that_its_bursts_keep_to_and_changes_no_sample_by_it(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    struct emg_simulate_config config = static_config(1000);
+    config.course = EMG_SIMULATE_STRIDE;
+    config.cycle_cv = 0.1;
+    config.cycle_seed = 5;
+    config.burst_start = 0.3;
+    float *x = run(&config, N);
+    struct emg_simulate *asked = make(&config);
+    config.rms_uv = 0; /* a clock alone keeps the same cycles, however seldom it is asked */
+    struct emg_simulate *clock = make(&config);
+    size_t strikes = 0;
+    double last = -1;
+    for (size_t i = 0; i < N; i++) {
+        float y, nothing;
+        const double phase = emg_simulate_phase(asked);
+        if (i % 997 == 0)
+            assert_true(emg_simulate_phase(clock) == phase);
+        emg_simulate_execute(clock, &nothing, 1, 1);
+        emg_simulate_execute(asked, &y, 1, 1);
+        assert_true(y == x[i]);
+        assert_true(phase >= 0 && phase < 1);
+        assert_true((y != 0) == (phase > 0.3 && phase < 0.7) || fabs(fabs(phase - 0.5) - 0.2) < 0.01);
+        strikes += phase < last;
+        last = phase;
+    }
+    assert_true(strikes > 50 && strikes < 65); /* 40 s of 0.7 s */
+    emg_simulate_destroy(clock);
+    emg_simulate_destroy(asked);
+    free(x);
+    config.course = EMG_SIMULATE_STATIC;
+    struct emg_simulate *still = make(&config);
+    assert_true(isnan(emg_simulate_phase(still)));
+    emg_simulate_destroy(still);
+}
+
 static void a_ramp_rises_holds_falls_and_rests(void **state)
 {
     (void)state;
@@ -386,6 +424,7 @@ int main(void)
         cmocka_unit_test(has_the_asked_rms_and_noise_density),
         cmocka_unit_test(bursts_come_once_a_cycle_at_their_phase),
         cmocka_unit_test(cycles_vary_as_asked_and_channels_with_one_cycle_seed_keep_step),
+        cmocka_unit_test(tells_the_phase_that_its_bursts_keep_to_and_changes_no_sample_by_it),
         cmocka_unit_test(a_ramp_rises_holds_falls_and_rests),
         cmocka_unit_test(fatigue_lowers_the_spectrum_and_not_the_amplitude),
         cmocka_unit_test(gives_the_same_samples_however_the_calls_are_cut_and_after_reset),

@@ -310,6 +310,47 @@ static void slice_that_is_not_finite_leaves_no_trace_once_it_has_left_the_pool(v
     emg_spectrum_destroy(q);
 }
 
+/* K = 6 at 1002 samples: 6, 4 at 500, 3 at 251, and never fewer than 2. */
+static void extent_knows_what_tapers_and_changing_power_cost(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n;
+        double tapers;
+    } cases[] = {{1002, 6}, {500, 4}, {251, 3}, {200, 3}};
+    static float x[SLICE_MAX];
+    struct emg_spectrum *q = create(&usual);
+    assert_true(emg_spectrum_newest(q).seconds == 0.0);
+    for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
+        const size_t n = cases[j].n;
+        make_slice(x, n, 5);
+        emg_spectrum_execute(q, x, n, 1);
+        const struct emg_spectrum_extent e = emg_spectrum_newest(q);
+        assert_true(fabs(e.seconds - (double)n / GOLDEN_RATE_HZ) < 1e-12);
+        assert_true(fabs(e.inflated_s / e.seconds - (1 + 0.5 / cases[j].tapers)) < 1e-12);
+    }
+    /* half of the slice silent: half of its length counts */
+    make_slice(x, SLICE_MAX, 5);
+    emg_spectrum_execute(q, x, SLICE_MAX, 1);
+    const struct emg_spectrum_extent whole = emg_spectrum_newest(q);
+    for (size_t i = 0; i < SLICE_MAX; i++)
+        x[i] = i < SLICE_MAX / 2 ? 1000.0F : x[i];
+    emg_spectrum_execute(q, x, SLICE_MAX, 1);
+    const struct emg_spectrum_extent half = emg_spectrum_newest(q);
+    const double kurtosis = 3 * whole.square_s * whole.square_s / whole.inflated_fourth / whole.seconds;
+    const double kurtosis_half = 3 * half.square_s * half.square_s / half.inflated_fourth / half.seconds;
+    assert_true(fabs(kurtosis_half / kurtosis - 0.5) < 0.1);
+    assert_true(emg_spectrum_effective_s(&half) < 0.65 * emg_spectrum_effective_s(&whole));
+
+    struct emg_spectrum_extent sum = {0};
+    assert_true(emg_spectrum_effective_s(&sum) == 0.0 && emg_spectrum_dof(&sum) == 0.0);
+    emg_spectrum_extend(&sum, &whole);
+    emg_spectrum_extend(&sum, &whole);
+    assert_true(fabs(emg_spectrum_effective_s(&sum) / emg_spectrum_effective_s(&whole) - 2) < 1e-9);
+    assert_true(fabs(emg_spectrum_dof(&whole) - 12) < 1e-9 && fabs(emg_spectrum_dof(&sum) - 24) < 1e-9);
+    emg_spectrum_destroy(q);
+}
+
 static void empty_pool_is_all_zero(void **state)
 {
     (void)state;
@@ -436,6 +477,7 @@ int main(void)
         cmocka_unit_test(pool_is_filled_by_the_shortest_slices_and_survives_many_turns_of_the_ring),
         cmocka_unit_test(pool_keeps_no_more_than_its_greatest_number_of_slices),
         cmocka_unit_test(slice_that_is_not_finite_leaves_no_trace_once_it_has_left_the_pool),
+        cmocka_unit_test(extent_knows_what_tapers_and_changing_power_cost),
         cmocka_unit_test(empty_pool_is_all_zero),
         cmocka_unit_test(reset_leaves_it_as_freshly_created),
         cmocka_unit_test(values_outside_their_ranges_are_refused),

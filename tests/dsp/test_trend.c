@@ -1,13 +1,13 @@
 #include "dsp/trend.h"
 
-#include "fixtures/golden_spectrum.h"
+#include "fixtures/golden_trend.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -29,7 +29,45 @@ static void assert_near(double value, double truth, double tolerance)
 static void assert_no_line(struct emg_trend_fit fit)
 {
     assert_true(isnan(fit.intercept) && isnan(fit.slope_per_min) && isnan(fit.ci95_low_per_min) &&
-                isnan(fit.ci95_high_per_min));
+                isnan(fit.ci95_high_per_min) && isnan(fit.break_s) && isnan(fit.last_per_min) &&
+                isnan(fit.last_ci95_low_per_min) && isnan(fit.last_ci95_high_per_min));
+    assert_false(fit.broken);
+}
+
+static void assert_same(const struct emg_trend_fit *a, const struct emg_trend_fit *b)
+{
+    assert_int_equal(a->points, b->points);
+    assert_int_equal(a->broken, b->broken);
+    const double x[] = {a->duration_s,
+                        a->intercept,
+                        a->slope_per_min,
+                        a->ci95_low_per_min,
+                        a->ci95_high_per_min,
+                        a->break_s,
+                        a->last_per_min,
+                        a->last_ci95_low_per_min,
+                        a->last_ci95_high_per_min};
+    const double y[] = {b->duration_s,
+                        b->intercept,
+                        b->slope_per_min,
+                        b->ci95_low_per_min,
+                        b->ci95_high_per_min,
+                        b->break_s,
+                        b->last_per_min,
+                        b->last_ci95_low_per_min,
+                        b->last_ci95_high_per_min};
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
+        assert_true((isnan(x[i]) && isnan(y[i])) || x[i] == y[i]);
+    }
+}
+
+static void assert_straight(const struct emg_trend_fit *fit)
+{
+    assert_false(fit->broken);
+    assert_true(isnan(fit->break_s));
+    assert_true(fit->last_per_min == fit->slope_per_min &&
+                fit->last_ci95_low_per_min == fit->ci95_low_per_min &&
+                fit->last_ci95_high_per_min == fit->ci95_high_per_min);
 }
 
 static double half_width(struct emg_trend_fit fit)
@@ -48,7 +86,7 @@ static double normal(uint64_t *random)
     return sum;
 }
 
-static void check_golden_fit(const double *points, const double *fit, size_t n)
+static struct emg_trend_fit check_golden_fit(const double *points, const double *fit, size_t n)
 {
     struct emg_trend *q = create(256);
     for (size_t i = 0; i < n; i++) {
@@ -62,13 +100,31 @@ static void check_golden_fit(const double *points, const double *fit, size_t n)
     assert_near(got.ci95_low_per_min, fit[2], 1e-4);
     assert_near(got.ci95_high_per_min, fit[3], 1e-4);
     emg_trend_destroy(q);
+    return got;
 }
 
 static void weighted_fit_and_its_interval_equal_the_reference(void **state)
 {
     (void)state;
-    check_golden_fit(golden_trend_tight, golden_trend_tight_fit, 24);
-    check_golden_fit(golden_trend_loose, golden_trend_loose_fit, 24);
+    const struct emg_trend_fit tight = check_golden_fit(golden_tight, golden_tight_fit, 24);
+    const struct emg_trend_fit loose = check_golden_fit(golden_loose, golden_loose_fit, 24);
+    assert_straight(&tight);
+    assert_straight(&loose);
+}
+
+static void broken_line_and_its_intervals_equal_the_reference(void **state)
+{
+    (void)state;
+    const double *points[] = {golden_tight_break, golden_loose_break};
+    const double *fits[] = {golden_tight_break_fit, golden_loose_break_fit};
+    for (size_t j = 0; j < 2; j++) {
+        const struct emg_trend_fit got = check_golden_fit(points[j], fits[j], 60);
+        assert_true(got.broken);
+        assert_near(got.break_s, fits[j][4], 1e-7);
+        assert_near(got.last_per_min, fits[j][5], 1e-7);
+        assert_near(got.last_ci95_low_per_min, fits[j][6], 1e-4);
+        assert_near(got.last_ci95_high_per_min, fits[j][7], 1e-4);
+    }
 }
 
 /* Zeros with unit errors leave the interval as Student's quantile over sqrt(sum of squared times). */
@@ -116,41 +172,222 @@ static void a_point_of_large_error_hardly_counts(void **state)
     emg_trend_destroy(q);
 }
 
-/* Share of `trials` series of 60 points, true slope -0.6 per minute, whose interval holds the truth. */
-static double coverage(double r, double se, size_t trials, uint64_t seed)
+/* A course of 60 points, 10 s apart, with AR(1) noise. */
+struct course {
+    double start;
+    double fall;
+    double fall_s;     /* level after it */
+    double constant_s; /* of an exponential fall; 0: linear */
+    double sd, r;
+    double se; /* as stated */
+};
+
+static double course_mean(const struct course *c, double t_s)
+{
+    const double end_s = fmin(t_s, c->fall_s);
+    if (c->constant_s > 0.0) {
+        return c->start -
+               c->fall * (1.0 - exp(-end_s / c->constant_s)) / (1.0 - exp(-c->fall_s / c->constant_s));
+    }
+    return c->start - c->fall * end_s / c->fall_s;
+}
+
+struct tally {
+    double slope_held;   /* share of intervals that hold the slope of the line through the noiseless course */
+    double level_held;   /* share of the broken ones whose last interval holds 0 */
+    double broken;       /* share */
+    double down, up;     /* shares of intervals below and above 0, by the last slope or the overall one */
+    double se, break_sd; /* mean half-width / 1.96; about the true break */
+};
+
+static struct tally simulate(const struct course *c, size_t trials, uint64_t seed)
 {
     struct emg_trend *q = create(64);
-    size_t held = 0;
+    for (int i = 0; i < 60; i++) {
+        emg_trend_execute(q, 10.0 * i, course_mean(c, 10.0 * i), 1.0);
+    }
+    const double truth = emg_trend_fit(q).slope_per_min;
+    struct tally sum = {0};
     for (size_t j = 0; j < trials; j++) {
         double e = normal(&seed);
         emg_trend_reset(q);
         for (int i = 0; i < 60; i++) {
-            emg_trend_execute(q, 10.0 * i, 90.0 - 0.1 * i + 3.0 * e, se);
-            e = r * e + sqrt(1.0 - r * r) * normal(&seed);
+            emg_trend_execute(q, 10.0 * i, course_mean(c, 10.0 * i) + c->sd * e, c->se);
+            e = c->r * e + sqrt(1.0 - c->r * c->r) * normal(&seed);
         }
         const struct emg_trend_fit fit = emg_trend_fit(q);
-        held += fit.ci95_low_per_min < -0.6 && fit.ci95_high_per_min > -0.6;
+        const bool down = fit.last_ci95_high_per_min < 0.0;
+        const bool up = fit.last_ci95_low_per_min > 0.0;
+        sum.slope_held += fit.ci95_low_per_min < truth && fit.ci95_high_per_min > truth;
+        sum.down += down || (!up && fit.ci95_high_per_min < 0.0);
+        sum.up += up || (!down && fit.ci95_low_per_min > 0.0);
+        sum.se += half_width(fit) / 1.96;
+        if (fit.broken) {
+            sum.broken += 1.0;
+            sum.level_held += !down && !up;
+            sum.break_sd += (fit.break_s - c->fall_s) * (fit.break_s - c->fall_s);
+        }
     }
     emg_trend_destroy(q);
-    return (double)held / (double)trials;
+    const double n = (double)trials;
+    return (struct tally){
+        .slope_held = sum.slope_held / n,
+        .level_held = sum.level_held / sum.broken,
+        .broken = sum.broken / n,
+        .down = sum.down / n,
+        .up = sum.up / n,
+        .se = sum.se / n,
+        .break_sd = sqrt(sum.break_sd / sum.broken),
+    };
 }
+
+static const struct course straight = {.start = 95.7, .fall = 9.57, .fall_s = 600.0, .sd = 2.3, .se = 2.3};
 
 static void interval_holds_the_true_slope_in_95_of_100_white_series(void **state)
 {
     (void)state;
-    const double known = coverage(0.0, 3.0, 4000, 1);
-    const double understated = coverage(0.0, 1.5, 4000, 2);
+    struct course c = straight;
+    const double known = simulate(&c, 4000, 1).slope_held;
+    c.se = 1.15;
+    const double understated = simulate(&c, 4000, 2).slope_held;
     print_message("white: %.3f with the right errors, %.3f with errors half as large\n", known, understated);
-    assert_true(known >= 0.93 && known <= 0.97);
-    assert_true(understated >= 0.93 && understated <= 0.97);
+    assert_true(known >= 0.94 && known <= 0.975);
+    assert_true(understated >= 0.94 && understated <= 0.97);
 }
 
 static void interval_allows_for_autocorrelated_residuals(void **state)
 {
     (void)state;
-    const double held = coverage(0.5, 3.0, 4000, 3);
-    print_message("AR(1), r = 0.5: %.3f\n", held);
-    assert_true(held >= 0.88 && held <= 0.97);
+    struct course c = straight;
+    c.r = 0.5;
+    const double known = simulate(&c, 4000, 3).slope_held;
+    c.se = 1.15;
+    const double understated = simulate(&c, 4000, 4).slope_held;
+    print_message("AR(1), r = 0.5: %.3f with the right errors, %.3f with errors half as large\n", known,
+                  understated);
+    assert_true(known >= 0.93 && known <= 0.975);
+    assert_true(understated >= 0.925 && understated <= 0.97);
+}
+
+static void straight_courses_are_not_called_broken(void **state)
+{
+    (void)state;
+    struct course c = straight;
+    c.se = 1.15;
+    const double white = simulate(&c, 4000, 5).broken;
+    c.r = 0.5;
+    const double correlated = simulate(&c, 4000, 6).broken;
+    print_message("called broken: white %.4f, AR(1) %.4f\n", white, correlated);
+    assert_true(white <= 0.003);
+    assert_true(correlated <= 0.01);
+}
+
+static void fall_that_levels_off_is_found_and_its_bend_does_not_count_as_noise(void **state)
+{
+    (void)state;
+    const struct course c = {.start = 95.0, .fall = 14.25, .fall_s = 180.0, .sd = 2.5, .se = 2.5};
+    const struct tally tally = simulate(&c, 2000, 7);
+    print_message("found %.3f, break +- %.0f s, overall slope held %.3f, level held %.3f, slope SE %.3f\n",
+                  tally.broken, tally.break_sd, tally.slope_held, tally.level_held, tally.se);
+    assert_true(tally.broken >= 0.99);
+    assert_true(tally.break_sd < 30.0);
+    assert_true(tally.slope_held >= 0.94 && tally.slope_held <= 0.975);
+    assert_true(tally.level_held >= 0.93 && tally.level_held <= 0.97);
+    /* sqrt(12 / 60) 2.5 Hz / 10 min is 0.112; about the straight line it would come out near 0.16. */
+    assert_true(tally.se < 0.13);
+}
+
+static void fall_of_10_percent_in_10_minutes_is_detected_with_few_false_alarms(void **state)
+{
+    (void)state;
+    struct course c = straight;
+    const struct tally linear = simulate(&c, 2000, 8);
+    c.constant_s = 180.0;
+    const struct tally curved = simulate(&c, 2000, 9);
+    c.fall = 0.0;
+    const struct tally level = simulate(&c, 4000, 10);
+    print_message("detected %.3f linear, %.3f exponential; SE %.3f, %.3f; false alarms %.3f down, %.3f up\n",
+                  linear.down, curved.down, linear.se, curved.se, level.down, level.up);
+    assert_true(linear.se <= 0.2 && curved.se <= 0.2);
+    assert_true(linear.down >= 0.95 && curved.down >= 0.95);
+    assert_true(level.down + level.up <= 0.05);
+}
+
+static struct emg_trend_fit fit_bent(size_t before, size_t after, double start_s, double se)
+{
+    struct emg_trend *q = create(256);
+    for (size_t i = 0; i < before + after; i++) {
+        const double i_last = i < before ? (double)i : (double)before - 1.0;
+        emg_trend_execute(q, start_s + 10.0 * (double)i, 95.0 - i_last, se);
+    }
+    const struct emg_trend_fit fit = emg_trend_fit(q);
+    emg_trend_destroy(q);
+    return fit;
+}
+
+static void break_leaves_eight_points_on_either_side(void **state)
+{
+    (void)state;
+    struct emg_trend_fit fit = fit_bent(8, 7, 0.0, 0.1);
+    assert_straight(&fit);
+    fit = fit_bent(8, 8, 0.0, 0.1);
+    assert_true(fit.broken);
+    assert_near(fit.break_s, 70.0, 1e-9);
+    assert_near(fit.last_per_min, 0.0, 1e-9);
+    /* 12 points in 100 are less than 15 %: the nearest break allowed is the fifteenth. */
+    fit = fit_bent(12, 88, 0.0, 1.0);
+    assert_true(fit.broken);
+    assert_near(fit.break_s, 140.0, 1e-9);
+}
+
+static void break_far_from_time_zero_loses_no_accuracy(void **state)
+{
+    (void)state;
+    const struct emg_trend_fit near = fit_bent(30, 40, 0.0, 0.5);
+    const struct emg_trend_fit far = fit_bent(30, 40, 1.75e9, 0.5);
+    assert_true(near.broken && far.broken);
+    assert_near(near.break_s, 290.0, 6.0);
+    assert_near(far.break_s, near.break_s, 1e-5);
+    assert_near(far.last_per_min, near.last_per_min, 1e-7);
+    assert_near(far.ci95_low_per_min, near.ci95_low_per_min, 1e-7);
+}
+
+static void points_at_two_times_or_of_one_weight_give_finite_limits(void **state)
+{
+    (void)state;
+    struct emg_trend *two_times = create(64);
+    struct emg_trend *one_weight = create(64);
+    for (int i = 0; i < 40; i++) {
+        emg_trend_execute(two_times, i < 20 ? 3.7 : 1000.1, 90.0 + i % 5 - 10.0 * (i >= 20), 0.3);
+        emg_trend_execute(one_weight, i, i < 20 ? -i : -20.0, i == 30 ? 1e-9 : 1.0);
+    }
+    const struct emg_trend_fit a = emg_trend_fit(two_times);
+    const struct emg_trend_fit b = emg_trend_fit(one_weight);
+    assert_straight(&a);
+    assert_true(isfinite(a.ci95_low_per_min) && isfinite(a.ci95_high_per_min));
+    assert_true(isfinite(b.ci95_low_per_min) && isfinite(b.last_ci95_low_per_min));
+    emg_trend_destroy(two_times);
+    emg_trend_destroy(one_weight);
+}
+
+/* Every break between two of the times fits the same; only one that leaves two times after it has a slope. */
+static void slope_after_a_break_comes_from_more_than_one_time(void **state)
+{
+    (void)state;
+    struct emg_trend *q = create(64);
+    for (int j = 0; j < 50; j++) {
+        emg_trend_reset(q);
+        for (int i = 0; i < 60; i++) {
+            const double t_s = i < 20 ? 0.0 : i < 40 ? 300.1 + 7.3 * j : 900.7;
+            emg_trend_execute(q, t_s, (i < 20 ? 100.0 : 80.0) + (i % 2 == 0 ? 0.1 : -0.1), 0.5);
+        }
+        const struct emg_trend_fit fit = emg_trend_fit(q);
+        assert_true(fit.broken);
+        assert_true(fit.break_s <= 300.1 + 7.3 * j);
+        assert_near(fit.last_per_min, 0.0, 1e-9);
+        assert_true(fit.last_ci95_high_per_min > 0.01 && fit.last_ci95_high_per_min < 0.1);
+    }
+    emg_trend_destroy(q);
 }
 
 static void alternating_residuals_do_not_narrow_the_interval(void **state)
@@ -264,7 +501,7 @@ static void unusable_points_are_ignored(void **state)
     }
     const struct emg_trend_fit a = emg_trend_fit(clean);
     const struct emg_trend_fit b = emg_trend_fit(mixed);
-    assert_memory_equal(&a, &b, sizeof a);
+    assert_same(&a, &b);
     emg_trend_destroy(clean);
     emg_trend_destroy(mixed);
 }
@@ -284,11 +521,7 @@ static void reset_leaves_it_as_freshly_created(void **state)
         emg_trend_execute(used, i, i % 5, 1.0);
         const struct emg_trend_fit a = emg_trend_fit(fresh);
         const struct emg_trend_fit b = emg_trend_fit(used);
-        assert_int_equal(a.points, b.points);
-        assert_near(b.duration_s, a.duration_s, 0.0);
-        if (i >= 2) {
-            assert_memory_equal(&a, &b, sizeof a);
-        }
+        assert_same(&a, &b);
     }
     emg_trend_destroy(fresh);
     emg_trend_destroy(used);
@@ -315,11 +548,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weighted_fit_and_its_interval_equal_the_reference),
+        cmocka_unit_test(broken_line_and_its_intervals_equal_the_reference),
         cmocka_unit_test(interval_uses_students_quantile_for_every_number_of_points),
         cmocka_unit_test(times_far_from_zero_lose_no_accuracy),
         cmocka_unit_test(a_point_of_large_error_hardly_counts),
         cmocka_unit_test(interval_holds_the_true_slope_in_95_of_100_white_series),
         cmocka_unit_test(interval_allows_for_autocorrelated_residuals),
+        cmocka_unit_test(straight_courses_are_not_called_broken),
+        cmocka_unit_test(fall_that_levels_off_is_found_and_its_bend_does_not_count_as_noise),
+        cmocka_unit_test(fall_of_10_percent_in_10_minutes_is_detected_with_few_false_alarms),
+        cmocka_unit_test(break_leaves_eight_points_on_either_side),
+        cmocka_unit_test(break_far_from_time_zero_loses_no_accuracy),
+        cmocka_unit_test(points_at_two_times_or_of_one_weight_give_finite_limits),
+        cmocka_unit_test(slope_after_a_break_comes_from_more_than_one_time),
         cmocka_unit_test(alternating_residuals_do_not_narrow_the_interval),
         cmocka_unit_test(full_array_merges_into_points_of_equal_standing),
         cmocka_unit_test(merging_keeps_the_slope_and_its_interval),

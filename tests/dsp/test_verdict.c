@@ -3,6 +3,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,53 @@ static void calls_steady_only_what_cannot_hide_a_relevant_change(void **state)
     expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WIDE_INTERVAL);
 }
 
+/* Overall and newest interval, percent per minute. */
+static void expect_broken(double low, double high, double last_low, double last_high,
+                          enum emg_verdict verdict, enum emg_reason reason)
+{
+    struct emg_evidence e = good();
+    e.ci95_percent[0] = low;
+    e.ci95_percent[1] = high;
+    e.broken = true;
+    e.last_ci95_percent[0] = last_low;
+    e.last_ci95_percent[1] = last_high;
+    expect(&e, verdict, reason);
+}
+
+static void judges_a_broken_trend_by_its_newest_segment(void **state)
+{
+    (void)state;
+    expect_broken(0.5, 2.0, -3.0, -1.0, EMG_VERDICT_FATIGUING, EMG_REASON_FALLING);
+    expect_broken(-2.0, -0.5, 1.0, 3.0, EMG_VERDICT_RECOVERING, EMG_REASON_RISING);
+    expect_broken(-0.1, 0.1, -3.0, -1.0, EMG_VERDICT_FATIGUING, EMG_REASON_FALLING);
+    expect_broken(-3.0, 3.0, -0.4, 0.4, EMG_VERDICT_STEADY, EMG_REASON_FLAT);
+    expect_broken(-0.1, 0.1, -1.2, 0.4, EMG_VERDICT_UNDETERMINED, EMG_REASON_WIDE_INTERVAL);
+}
+
+static void does_not_forget_a_change_that_has_levelled_off(void **state)
+{
+    (void)state;
+    expect_broken(-2.0, -0.5, -0.4, 0.4, EMG_VERDICT_FATIGUING, EMG_REASON_FELL_THEN_LEVEL);
+    expect_broken(-2.0, -0.5, -5.0, 4.0, EMG_VERDICT_FATIGUING, EMG_REASON_FELL_THEN_LEVEL);
+    expect_broken(0.5, 2.0, -0.4, 0.4, EMG_VERDICT_RECOVERING, EMG_REASON_ROSE_THEN_LEVEL);
+}
+
+static void reads_the_newest_segment_only_when_there_is_a_break(void **state)
+{
+    (void)state;
+    struct emg_evidence e = good();
+    e.last_ci95_percent[0] = NAN;
+    e.last_ci95_percent[1] = NAN;
+    expect(&e, EMG_VERDICT_FATIGUING, EMG_REASON_FALLING);
+    e.broken = true;
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_TOO_SHORT);
+    e.last_ci95_percent[0] = -1;
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_TOO_SHORT);
+    e.last_ci95_percent[0] = NAN;
+    e.last_ci95_percent[1] = 1;
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_TOO_SHORT);
+}
+
 static void names_the_first_thing_that_is_missing(void **state)
 {
     (void)state;
@@ -87,6 +135,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_a_verdict_when_the_interval_excludes_zero),
         cmocka_unit_test(calls_steady_only_what_cannot_hide_a_relevant_change),
+        cmocka_unit_test(judges_a_broken_trend_by_its_newest_segment),
+        cmocka_unit_test(does_not_forget_a_change_that_has_levelled_off),
+        cmocka_unit_test(reads_the_newest_segment_only_when_there_is_a_break),
         cmocka_unit_test(names_the_first_thing_that_is_missing),
         cmocka_unit_test(joins_amplitude_and_spectrum_only_when_both_changes_are_certain),
     };

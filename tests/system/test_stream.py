@@ -24,11 +24,20 @@ FIELDS = {
     "status.json": COMMON + " state source rate_hz channels muscles frames gaps frames_lost ring_peak_percent"
     " messages_dropped clock_ppm clock_ppm_se load_percent latency_ms recording version",
     "activation.json": COMMON + " rms_uv envelope_uv percent_reference reference active quality flags",
-    "fatigue.json": COMMON + " mdf_hz mdf_se_hz mnf_hz mnf_se_hz rms_uv ln_finsm5 band_hz bursts seconds snr_db"
-    " baseline_mdf_hz shift_percent slope_hz_per_min slope_percent_per_min slope_ci95_percent_per_min jasa verdict"
+    "fatigue.json": COMMON + " mdf_hz mdf_se_hz mnf_hz mnf_se_hz rms_uv ln_finsm5 ln_finsm5_se band_hz bursts seconds snr_db"
+    " baseline_mdf_hz shift_percent slope_hz_per_min slope_percent_per_min slope_ci95_percent_per_min break_s"
+    " recent_slope_percent_per_min recent_slope_ci95_percent_per_min jasa verdict"
     " reason quality flags",
     "spectrum.json": COMMON + " array f0_hz df_hz",
     "waveform.json": COMMON + " array rate_hz first_frame",
+    "burst.json": COMMON + " onset_frame offset_frame duration_s rms_uv peak_uv iemg_uv_s percent_reference snr_db flags",
+    "stride.json": COMMON + " cycle_s cadence_steps_per_min source strides first_frame end_frame",
+    "profile.json": COMMON + " array sd_array strides unit",
+    "leg.json": COMMON + " soleus_share_percent coactivation_percent crosstalk_r crosstalk_lag_ms",
+    "symmetry.json": COMMON + " index_percent activation_left activation_right unit shift_percent_left"
+    " shift_percent_right",
+    "event.fatigue.json": COMMON + " muscle verdict before reason",
+    "event.quality.json": COMMON + " muscle quality flags",
     "event.gap.json": COMMON + " first_frame frames_lost cause",
     "event.device.json": COMMON + " state",
     "reply.error.json": "ok error",
@@ -50,6 +59,28 @@ EXAMPLES = {
     "event.gap.json": {
         "v": 1, "seq": 1, "t": 1714745716.25, "frame": 959, "session": None, "first_frame": 960, "frames_lost": 480,
         "cause": "overflow"},
+    "burst.json": {
+        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "onset_frame": 72000, "offset_frame": 86400,
+        "duration_s": 0.3, "rms_uv": 180, "peak_uv": 610, "iemg_uv_s": 43, "percent_reference": None, "snr_db": 38,
+        "flags": ["clipping"]},
+    "stride.json": {
+        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "cycle_s": 0.72, "cadence_steps_per_min": 166,
+        "source": "emg", "strides": 3, "first_frame": 43200, "end_frame": 77760},
+    "profile.json": {
+        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "array": {"dtype": "<f4", "shape": [101]},
+        "sd_array": [None] * 101, "strides": 1, "unit": "uV"},
+    "leg.json": {
+        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "soleus_share_percent": 61,
+        "coactivation_percent": None, "crosstalk_r": -0.12, "crosstalk_lag_ms": 4.5},
+    "symmetry.json": {
+        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "index_percent": -4.5, "activation_left": 92,
+        "activation_right": 96, "unit": "percent_reference", "shift_percent_left": -8.5, "shift_percent_right": None},
+    "event.fatigue.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 95999, "session": None, "muscle": "left.soleus", "verdict": "fatiguing",
+        "before": "undetermined", "reason": "why"},
+    "event.quality.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 95999, "session": None, "muscle": "left.soleus", "quality": "bad",
+        "flags": ["flat"]},
     "event.device.json": {"v": 1, "seq": 2, "t": None, "frame": 0, "session": None, "state": "lost"},
     "spectrum.json": {
         "v": 1, "seq": 1, "t": 0, "frame": 47999, "session": None, "array": {"dtype": "<f4", "shape": [432]},
@@ -69,9 +100,11 @@ EXAMPLES["status.json"] = {
     "latency_ms": {"p50": 1.5, "p99": None, "max": 12}, "recording": {"path": "a.bdf", "seconds": 2}, "version": "0.1.0"}
 EXAMPLES["fatigue.json"] = {
     "v": 1, "seq": 1, "t": 0, "frame": 47999, "session": None, "mdf_hz": 95.7, "mdf_se_hz": 1.7, "mnf_hz": 110,
-    "mnf_se_hz": 1.5, "rms_uv": 120, "ln_finsm5": -0.02, "band_hz": [20, 450], "bursts": 9, "seconds": 4.5,
+    "mnf_se_hz": 1.5, "rms_uv": 120, "ln_finsm5": -0.02,
+    "ln_finsm5_se": 0.08, "band_hz": [20, 450], "bursts": 9, "seconds": 4.5,
     "snr_db": None, "baseline_mdf_hz": 96, "shift_percent": -0.3, "slope_hz_per_min": -2, "slope_percent_per_min": -2.1,
-    "slope_ci95_percent_per_min": [-3.5, -0.7], "jasa": None, "verdict": "undetermined", "reason": "why",
+    "slope_ci95_percent_per_min": [-3.5, -0.7], "break_s": 120, "recent_slope_percent_per_min": 0.1,
+    "recent_slope_ci95_percent_per_min": [-0.7, 0.9], "jasa": None, "verdict": "undetermined", "reason": "why",
     "quality": "ok", "flags": []}
 EXAMPLES["reply.status.json"] = {"ok": True, "status": EXAMPLES["status.json"]}
 EXAMPLES["reply.snapshot.json"] = {"ok": True, "messages": [
@@ -247,7 +280,8 @@ class StreamChecks:
         for topic, messages in self.of("waveform").items():
             step = self.rate_hz / messages[0].body["rate_hz"]  # frames for each sample
             self.assertAlmostEqual(round(step), step, places=6)
-            expected = 0
+            expected = messages[0].body["first_frame"]
+            self.assertLess(expected, step)  # what the filters delay is left out, not shown as signal
             for message in messages:
                 self.assertEqual(expected, message.body["first_frame"], topic)
                 expected += len(message.array) * round(step)
@@ -351,7 +385,7 @@ class SimulatedTreadmill(StreamChecks, unittest.TestCase):
 
 
 class RealTime(StreamChecks, unittest.TestCase):
-    rate_hz, seconds = 48000, 3
+    rate_hz, seconds = 48000, 5
     n_frames = rate_hz * seconds
 
     @classmethod
@@ -610,7 +644,10 @@ class Control(unittest.TestCase):
         muscles = self.ask("reply.status.json", "status")["status"]["muscles"]
         messages = self.ask("reply.snapshot.json", "snapshot")["messages"]
         expected = ["%s.%s" % (kind, muscle) for kind in ("activation", "fatigue") for muscle in muscles]
-        self.assertEqual(sorted(["status", "event.device", *expected]), sorted(m["topic"] for m in messages))
+        expected += ["leg.left", "leg.right", "symmetry.soleus", "symmetry.gastrocnemius_medialis"]
+        happened = ("burst.", "stride.", "event.fatigue", "event.quality")  # or not yet
+        topics = [m["topic"] for m in messages if not m["topic"].startswith(happened)]
+        self.assertEqual(sorted(["status", "event.device", *expected]), sorted(topics))
         self.assertEqual("running", next(m["body"]["state"] for m in messages if m["topic"] == "event.device"))
 
     def test_ids_come_back_as_they_were(self):

@@ -1,0 +1,240 @@
+#include "daemon/analysis_state.h"
+
+#include "dsp/comparison.h"
+#include "dsp/quality.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What a change of the quality is told of: the others come and go with every gap. */
+static const uint32_t LASTING_FLAGS = ~(uint32_t)(EMG_FLAG_GAP | EMG_FLAG_UNSETTLED);
+
+static struct emg_message *message_begin(struct emg_analysis *a, enum emg_topic topic, size_t index)
+{
+    struct emg_message *message = a->message;
+    message->topic = topic;
+    message->index = (uint32_t)index;
+    message->seq = ++a->seq[topic][index];
+    message->frame = a->next_frame > 0 ? a->next_frame - 1 : 0;
+    message->t = a->start_t + (double)message->frame / a->stream.rate_hz;
+    message->arrival_ns = a->arrival_ns;
+    message->n_array = 0;
+    return message;
+}
+
+static void message_end(struct emg_analysis *a)
+{
+    a->emit(a->context, a->message, sizeof *a->message + a->message->n_array * sizeof a->message->array[0]);
+}
+
+static void message_end_with(struct emg_analysis *a, const float *array, size_t n)
+{
+    a->message->n_array = (uint32_t)n;
+    memcpy(a->message->array, array, n * sizeof array[0]);
+    message_end(a);
+}
+
+static void tell_quality(struct emg_analysis *a, size_t muscle, uint32_t flags)
+{
+    flags &= LASTING_FLAGS;
+    if (flags == a->flags[muscle])
+        return;
+    a->flags[muscle] = flags;
+    struct emg_message *message = message_begin(a, EMG_TOPIC_EVENT_QUALITY, 0);
+    message->body.quality_event.muscle = (uint32_t)muscle;
+    message->body.quality_event.flags = flags;
+    message_end(a);
+}
+
+void emg_analysis_emit_activation(struct emg_analysis *a)
+{
+    for (size_t i = 0; i < a->montage.n_muscles; i++) {
+        const struct emg_muscle_activation now = emg_muscle_activation(a->muscles[i]);
+        struct emg_message *message = message_begin(a, EMG_TOPIC_ACTIVATION, i);
+        message->body.activation.now = now;
+        message->body.activation.reference = a->references[i];
+        message_end(a);
+        tell_quality(a, i, now.flags);
+    }
+}
+
+static void emit_bursts(struct emg_analysis *a, size_t muscle)
+{
+    struct emg_muscle_burst burst;
+    while (emg_muscle_next_burst(a->muscles[muscle], &burst)) {
+        struct emg_message *message = message_begin(a, EMG_TOPIC_BURST, muscle);
+        message->body.burst.of = burst;
+        message->body.burst.reference_uv = a->references[muscle].uv;
+        message_end(a);
+    }
+}
+
+static void emit_profile(struct emg_analysis *a, size_t muscle)
+{
+    float mean[EMG_PROFILE_POINTS], sd[EMG_PROFILE_POINTS];
+    const unsigned strides = emg_muscle_profile(a->muscles[muscle], mean, sd);
+    if (strides == 0)
+        return;
+    const bool percent = !isnan(a->references[muscle].uv);
+    const float unit = percent ? (float)(a->references[muscle].uv / 100) : 1;
+    struct emg_message *message = message_begin(a, EMG_TOPIC_PROFILE, muscle);
+    message->body.profile.strides = strides;
+    message->body.profile.percent = percent;
+    for (size_t i = 0; i < EMG_PROFILE_POINTS; i++) {
+        mean[i] /= unit;
+        message->body.profile.sd[i] = sd[i] / unit;
+    }
+    message_end_with(a, mean, EMG_PROFILE_POINTS);
+}
+
+static void emit_cycles(struct emg_analysis *a, size_t which, uint64_t now_frame)
+{
+    const struct emg_gait_side *side = &a->gait.sides[which];
+    struct emg_stride_cycle cycle;
+    while (emg_leg_next_cycle(side->leg, now_frame, &cycle)) {
+        struct emg_message *message = message_begin(a, EMG_TOPIC_STRIDE, which);
+        message->body.stride.cycle = cycle;
+        message->body.stride.state = emg_leg_strides(side->leg);
+        message->body.stride.source = side->source;
+        message_end(a);
+        for (size_t i = 0; i < side->n_muscles; i++)
+            emit_profile(a, side->muscles[i]);
+    }
+}
+
+void emg_analysis_emit_contractions(struct emg_analysis *a)
+{
+    for (size_t i = 0; i < a->montage.n_muscles; i++)
+        emit_bursts(a, i);
+    for (size_t which = 0; which < EMG_SIDES; which++)
+        if (a->gait.sides[which].leg != NULL) {
+            emg_leg_execute(a->gait.sides[which].leg);
+            emit_cycles(a, which, a->next_frame);
+        }
+}
+
+void emg_analysis_emit_last_contractions(struct emg_analysis *a)
+{
+    for (size_t i = 0; i < a->montage.n_muscles; i++) {
+        emg_muscle_finish(a->muscles[i]);
+        emit_bursts(a, i);
+    }
+    for (size_t which = 0; which < EMG_SIDES; which++)
+        if (a->gait.sides[which].leg != NULL) {
+            emg_leg_finish(a->gait.sides[which].leg);
+            emit_cycles(a, which, UINT64_MAX); /* no more of the envelopes will come */
+        }
+}
+
+void emg_analysis_emit_waveform(struct emg_analysis *a)
+{
+    const float *x[EMG_MAX_CHANNELS];
+    size_t n[EMG_MAX_CHANNELS];
+    for (size_t i = 0; i < a->montage.n_muscles; i++) {
+        uint64_t first_frame = 0;
+        n[i] = emg_muscle_take_waveform(a->muscles[i], &x[i], &first_frame);
+        if (n[i] == 0)
+            continue;
+        message_begin(a, EMG_TOPIC_WAVEFORM, i)->body.waveform.first_frame = first_frame;
+        message_end_with(a, x[i], n[i]);
+    }
+    for (size_t which = 0; which < EMG_SIDES; which++) {
+        const struct emg_gait_side *side = &a->gait.sides[which];
+        if (side->leg == NULL || side->soleus == side->n_muscles || side->gastrocnemius == side->n_muscles)
+            continue;
+        const size_t soleus = side->muscles[side->soleus], other = side->muscles[side->gastrocnemius];
+        emg_leg_waveforms(side->leg, x[soleus], x[other], n[soleus]);
+    }
+}
+
+static void tell_verdict(struct emg_analysis *a, size_t muscle, const struct emg_spectral_fatigue *fatigue)
+{
+    const enum emg_verdict before = a->verdicts[muscle];
+    if (fatigue->verdict == before)
+        return;
+    a->verdicts[muscle] = fatigue->verdict;
+    struct emg_message *message = message_begin(a, EMG_TOPIC_EVENT_FATIGUE, 0);
+    message->body.fatigue_event.muscle = (uint32_t)muscle;
+    message->body.fatigue_event.verdict = fatigue->verdict;
+    message->body.fatigue_event.before = before;
+    message->body.fatigue_event.reason = fatigue->reason;
+    message_end(a);
+}
+
+static void emit_leg(struct emg_analysis *a, size_t which)
+{
+    const struct emg_gait_side *side = &a->gait.sides[which];
+    double reference_uv[EMG_MAX_CHANNELS];
+    for (size_t i = 0; i < side->n_muscles; i++)
+        reference_uv[i] = a->references[side->muscles[i]].uv;
+    const struct emg_leg_comparison comparison = emg_leg_compare(side->leg, reference_uv);
+    message_begin(a, EMG_TOPIC_LEG, which)->body.leg = comparison;
+    message_end(a);
+}
+
+/* In percent of reference where both sides have one, else in microvolts. */
+static void emit_symmetry(struct emg_analysis *a, size_t index)
+{
+    const size_t *muscles = a->gait.pairs[index].muscles;
+    double unit_uv[EMG_SIDES], noise[EMG_SIDES];
+    struct emg_message *message = message_begin(a, EMG_TOPIC_SYMMETRY, index);
+    double *activation = message->body.symmetry.activation;
+    const bool percent = !isnan(a->references[muscles[0]].uv) && !isnan(a->references[muscles[1]].uv);
+    for (size_t i = 0; i < EMG_SIDES; i++) {
+        unit_uv[i] = percent ? a->references[muscles[i]].uv / 100 : 1;
+        activation[i] = emg_muscle_level_uv(a->muscles[muscles[i]]) / unit_uv[i];
+        noise[i] = emg_muscle_noise_uv(a->muscles[muscles[i]]) / unit_uv[i];
+        message->body.symmetry.shift_percent[i] = a->shift_percent[muscles[i]];
+    }
+    message->body.symmetry.percent = percent;
+    message->body.symmetry.index_percent = emg_symmetry_percent(
+        activation[EMG_SIDE_LEFT], activation[EMG_SIDE_RIGHT], noise[EMG_SIDE_LEFT], noise[EMG_SIDE_RIGHT]);
+    message_end(a);
+}
+
+void emg_analysis_emit_fatigue(struct emg_analysis *a)
+{
+    for (size_t i = 0; i < a->montage.n_muscles; i++) {
+        const struct emg_muscle_fatigue fatigue = emg_muscle_fatigue(a->muscles[i]);
+        a->shift_percent[i] = fatigue.spectral.shift_percent;
+        message_begin(a, EMG_TOPIC_FATIGUE, i)->body.fatigue = fatigue;
+        message_end(a);
+        tell_verdict(a, i, &fatigue.spectral);
+        const float *psd = NULL;
+        double f0_hz = 0, df_hz = 0;
+        const size_t n = emg_muscle_psd(a->muscles[i], &psd, &f0_hz, &df_hz);
+        if (n == 0)
+            continue;
+        struct emg_message *message = message_begin(a, EMG_TOPIC_SPECTRUM, i);
+        message->body.spectrum.f0_hz = f0_hz;
+        message->body.spectrum.df_hz = df_hz;
+        message_end_with(a, psd, n);
+    }
+    for (size_t which = 0; which < EMG_SIDES; which++)
+        if (a->gait.sides[which].leg != NULL)
+            emit_leg(a, which);
+    for (size_t i = 0; i < a->gait.n_pairs; i++)
+        emit_symmetry(a, i);
+}
+
+void emg_analysis_emit_status(struct emg_analysis *a)
+{
+    message_begin(a, EMG_TOPIC_STATUS, 0)->body.status = a->status;
+    message_end(a);
+}
+
+void emg_analysis_emit_gap(struct emg_analysis *a, uint64_t frames_lost, enum emg_gap_cause cause)
+{
+    message_begin(a, EMG_TOPIC_EVENT_GAP, 0)->body.gap =
+        (struct emg_gap_event){.first_frame = a->next_frame, .frames_lost = frames_lost, .cause = cause};
+    message_end(a);
+}
+
+void emg_analysis_emit_device(struct emg_analysis *a, enum emg_stream_state state)
+{
+    if (a->status.state == state)
+        return;
+    a->status.state = state;
+    message_begin(a, EMG_TOPIC_EVENT_DEVICE, 0)->body.device = state;
+    message_end(a);
+}

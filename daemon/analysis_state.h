@@ -1,0 +1,59 @@
+/* What the two halves of the analysis share: the signal's half (analysis.c) and the messages' half
+ * (analysis_emit.c). For these two alone. */
+#ifndef EMG_DAEMON_ANALYSIS_STATE_H
+#define EMG_DAEMON_ANALYSIS_STATE_H
+
+#include "daemon/analysis.h"
+#include "daemon/drift.h"
+#include "daemon/gait.h"
+
+#include <stdint.h>
+
+/* The instants at which a topic is due: before frame floor(k * period). */
+struct ticker {
+    double period_frames;
+    uint64_t k, due;
+};
+
+enum { TICK_ACTIVATION, TICK_CONTRACTIONS, TICK_WAVEFORM, TICK_FATIGUE, TICK_STATUS, TICKS };
+
+struct emg_analysis {
+    struct emg_stream_info stream;
+    struct emg_montage montage;
+    struct emg_wire wire;
+    emg_analysis_emit *emit;
+    void *context;
+
+    struct emg_muscle *muscles[EMG_MAX_CHANNELS];
+    struct emg_gait gait;
+    struct emg_reference references[EMG_MAX_CHANNELS];
+    enum emg_verdict verdicts[EMG_MAX_CHANNELS]; /* last told */
+    uint32_t flags[EMG_MAX_CHANNELS];            /* last told */
+    double shift_percent[EMG_MAX_CHANNELS];
+    struct ticker tickers[TICKS];
+    uint64_t seq[EMG_TOPIC_COUNT][EMG_MAX_CHANNELS];
+    struct emg_message *message; /* scratch, message_max bytes */
+    size_t message_max;
+    float *mono; /* [longest] one channel of a stretch */
+    size_t longest;
+
+    double start_t;
+    int64_t arrival_ns;
+    uint64_t next_frame;
+    struct emg_drift drift; /* of a device's clock */
+    struct emg_status status;
+};
+
+/* Each emits all messages of its kind that there are now. */
+void emg_analysis_emit_activation(struct emg_analysis *a);
+void emg_analysis_emit_contractions(struct emg_analysis *a);      /* and gait cycles with their profiles */
+void emg_analysis_emit_last_contractions(struct emg_analysis *a); /* no more frames will come */
+void emg_analysis_emit_waveform(struct emg_analysis *a);
+void emg_analysis_emit_fatigue(struct emg_analysis *a); /* and spectra, comparisons, changes of a verdict */
+void emg_analysis_emit_status(struct emg_analysis *a);
+void emg_analysis_emit_gap(struct emg_analysis *a, uint64_t frames_lost, enum emg_gap_cause cause);
+
+/* Tells the state when it is new. */
+void emg_analysis_emit_device(struct emg_analysis *a, enum emg_stream_state state);
+
+#endif

@@ -1,0 +1,173 @@
+#include "dsp/comparison.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A side nearer to its noise than this ratio (6 dB) says more about the noise than about the muscle. */
+static const double NOISE_RATIO = 2.0;
+
+#define WINDOW_MAX ((double)(1 << 20))
+
+/* A window of squares of this size still adds up to a finite float. */
+static const float SAMPLE_LIMIT = 1e15F;
+
+/* Partial sums of a dot product: they fix the order of addition, so that the compiler may do several at a
+ * time, and keep rounding small. Eight: fewer wait for each other, and of more GCC 12 keeps none in
+ * registers. */
+#define PARTS 8
+
+double emg_symmetry_percent(double left, double right, double left_noise, double right_noise)
+{
+    if (!(left > 0.0) || !(right > 0.0) || !isfinite(left + right))
+        return NAN;
+    if (!(left >= NOISE_RATIO * left_noise) || !(right >= NOISE_RATIO * right_noise))
+        return NAN;
+    return 100.0 * (left - right) / (0.5 * (left + right));
+}
+
+double emg_share_percent(double soleus, double gastrocnemius)
+{
+    const double sum = soleus + gastrocnemius;
+    if (!(soleus >= 0.0) || !(gastrocnemius >= 0.0) || !(sum > 0.0) || !isfinite(sum))
+        return NAN;
+    return 100.0 * soleus / sum;
+}
+
+double emg_coactivation_percent(const float *agonist, const float *antagonist, size_t n)
+{
+    double common = 0.0, sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        const double x = agonist[i], y = antagonist[i];
+        if (!(x >= 0.0) || !(y >= 0.0))
+            return NAN;
+        common += x < y ? x : y;
+        sum += x + y;
+    }
+    if (!(sum > 0.0) || !isfinite(sum))
+        return NAN;
+    return 100.0 * 2.0 * common / sum;
+}
+
+struct emg_crosstalk {
+    double rate_hz;
+    size_t n, max_lag; /* samples */
+    float *a, *b;      /* [2 n] rings written twice, n apart: the window is n samples from `at` on */
+    size_t at, filled;
+};
+
+enum emg_error emg_crosstalk_create(struct emg_crosstalk **out, const struct emg_crosstalk_config *config)
+{
+    *out = NULL;
+    const double n = round(config->window_s * config->rate_hz);
+    const double max_lag = round(config->max_lag_s * config->rate_hz);
+    if (!(config->rate_hz > 0.0) || !(n >= 2.0 && n <= WINDOW_MAX) || !(config->max_lag_s >= 0.0) ||
+        !(max_lag < n / 2.0))
+        return EMG_ERROR_ARGUMENT;
+    struct emg_crosstalk *q = calloc(1, sizeof *q);
+    if (!q)
+        return EMG_ERROR_MEMORY;
+    q->rate_hz = config->rate_hz;
+    q->n = (size_t)n;
+    q->max_lag = (size_t)max_lag;
+    q->a = calloc(2 * q->n, sizeof q->a[0]);
+    q->b = calloc(2 * q->n, sizeof q->b[0]);
+    if (!q->a || !q->b) {
+        emg_crosstalk_destroy(q);
+        return EMG_ERROR_MEMORY;
+    }
+    *out = q;
+    return EMG_OK;
+}
+
+static float usable(float x)
+{
+    return fabsf(x) <= SAMPLE_LIMIT ? x : 0.0F; /* NaN compares false */
+}
+
+void emg_crosstalk_execute(struct emg_crosstalk *q, const float *a, const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        q->a[q->at] = q->a[q->at + q->n] = usable(a[i]);
+        q->b[q->at] = q->b[q->at + q->n] = usable(b[i]);
+        q->at = q->at + 1 < q->n ? q->at + 1 : 0;
+        q->filled += q->filled < q->n;
+    }
+}
+
+static double dot(const float *x, const float *y, size_t n)
+{
+    float parts[PARTS] = {0.0F};
+    size_t i = 0;
+    for (; i + PARTS <= n; i += PARTS)
+        for (size_t k = 0; k < PARTS; k++)
+            parts[k] += x[i + k] * y[i + k];
+    double sum = 0.0;
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)y[i];
+    for (size_t k = 0; k < PARTS; k++)
+        sum += (double)parts[k];
+    return sum;
+}
+
+static double square(float x)
+{
+    return (double)x * (double)x;
+}
+
+/* Rounding may take a perfect correlation just beyond 1. */
+static double normalised(double product, double energy_x, double energy_y)
+{
+    const double scale = sqrt(energy_x) * sqrt(energy_y);
+    return scale > 0.0 ? fmin(fmax(product / scale, -1.0), 1.0) : 0.0;
+}
+
+double emg_crosstalk_peak(const struct emg_crosstalk *q, double *lag_s)
+{
+    *lag_s = NAN;
+    if (q->filled < q->n)
+        return NAN;
+    const float *a = q->a + q->at, *b = q->b + q->at;
+    const size_t overlap = q->n - q->max_lag;
+    /* Energies without the last and without the first `lag` samples. From the largest lag inwards they only
+     * grow: nothing is lost by subtraction. */
+    double a_head = dot(a, a, overlap), a_tail = dot(a + q->max_lag, a + q->max_lag, overlap);
+    double b_head = dot(b, b, overlap), b_tail = dot(b + q->max_lag, b + q->max_lag, overlap);
+    double best = 0.0;
+    int best_lag = 0;
+    for (size_t lag = q->max_lag;; lag--) {
+        const double before = normalised(dot(a + lag, b, q->n - lag), a_tail, b_head);
+        const double after = normalised(dot(a, b + lag, q->n - lag), a_head, b_tail);
+        if (fabs(before) >= fabs(best)) {
+            best = before;
+            best_lag = -(int)lag;
+        }
+        if (fabs(after) >= fabs(best)) {
+            best = after;
+            best_lag = (int)lag;
+        }
+        if (lag == 0)
+            break;
+        a_head += square(a[q->n - lag]);
+        b_head += square(b[q->n - lag]);
+        a_tail += square(a[lag - 1]);
+        b_tail += square(b[lag - 1]);
+    }
+    if (!(a_head > 0.0) || !(b_head > 0.0))
+        return NAN;
+    *lag_s = best_lag / q->rate_hz;
+    return best;
+}
+
+void emg_crosstalk_interrupt(struct emg_crosstalk *q)
+{
+    q->filled = 0;
+}
+
+void emg_crosstalk_destroy(struct emg_crosstalk *q)
+{
+    if (q == NULL)
+        return;
+    free(q->b);
+    free(q->a);
+    free(q);
+}
