@@ -1,12 +1,12 @@
 #include "daemon/analysis_state.h"
 
 #include "dsp/comparison.h"
-#include "dsp/quality.h"
 
 #include <math.h>
 #include <string.h>
 
 /* What a change of the quality is told of: the others come and go with every gap. */
+static const double AWAY_S = 5.0;
 static const uint32_t LASTING_FLAGS = ~(uint32_t)(EMG_FLAG_GAP | EMG_FLAG_UNSETTLED);
 
 static struct emg_message *message_begin(struct emg_analysis *a, enum emg_topic topic, size_t index)
@@ -34,9 +34,18 @@ static void message_end_with(struct emg_analysis *a, const float *array, size_t 
     message_end(a);
 }
 
+/* A flag that comes with every stride is told once, and its end when it has stayed away for a while. */
 static void tell_quality(struct emg_analysis *a, size_t muscle, uint32_t flags)
 {
+    const uint64_t away_frames = (uint64_t)(AWAY_S * a->stream.rate_hz);
     flags &= LASTING_FLAGS;
+    for (size_t i = 0; i < EMG_FLAGS; i++) {
+        uint64_t *frame = &a->flag_frames[muscle][i];
+        if ((flags & 1U << i) != 0)
+            *frame = a->next_frame;
+        else if ((a->flags[muscle] & 1U << i) != 0 && a->next_frame - *frame < away_frames)
+            flags |= 1U << i;
+    }
     if (flags == a->flags[muscle])
         return;
     a->flags[muscle] = flags;

@@ -6,6 +6,7 @@
 #include "daemon/analysis.h"
 #include "daemon/drift.h"
 #include "daemon/gait.h"
+#include "dsp/quality.h"
 
 #include <stdint.h>
 
@@ -27,8 +28,9 @@ struct emg_analysis {
     struct emg_muscle *muscles[EMG_MAX_CHANNELS];
     struct emg_gait gait;
     struct emg_reference references[EMG_MAX_CHANNELS];
-    enum emg_verdict verdicts[EMG_MAX_CHANNELS]; /* last told */
-    uint32_t flags[EMG_MAX_CHANNELS];            /* last told */
+    enum emg_verdict verdicts[EMG_MAX_CHANNELS];       /* last told */
+    uint32_t flags[EMG_MAX_CHANNELS];                  /* last told */
+    uint64_t flag_frames[EMG_MAX_CHANNELS][EMG_FLAGS]; /* the newest frame at which each was up */
     double shift_percent[EMG_MAX_CHANNELS];
     struct ticker tickers[TICKS];
     uint64_t seq[EMG_TOPIC_COUNT][EMG_MAX_CHANNELS];

@@ -81,6 +81,7 @@ static struct emg_fatigue_indices pool_indices(struct emg_course *q, const struc
         .high_hz = c->high_hz,
         .seconds = emg_spectrum_effective_s(&pool->extent),
         .dof = emg_spectrum_dof(&pool->extent),
+        .bandwidth_hz = emg_spectrum_bandwidth_hz(&pool->extent),
     };
     if (noise != NULL) {
         spectrum.noise = noise->psd;

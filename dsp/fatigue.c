@@ -150,6 +150,12 @@ static struct moments signal_moments(const struct band *band)
     return m;
 }
 
+/* From the square of an estimated density to its variance times frequency. */
+static double scale_of(double seconds, double dof)
+{
+    return 1.0 / ((1.0 + 2.0 / dof) * seconds);
+}
+
 /* Variances of the integrals of P, (f - mnf) P and (f^-1 / inverse - f^5 / fifth) P. */
 struct variances {
     double power, centred, index;
@@ -158,8 +164,8 @@ struct variances {
 static struct variances signal_variances(const struct band *band, double mnf_hz, struct moments m)
 {
     const struct emg_fatigue_spectrum *s = band->spectrum;
-    const double scale = 1.0 / ((1.0 + 2.0 / s->dof) * s->seconds);
-    const double noise_scale = s->noise != NULL ? 1.0 / ((1.0 + 2.0 / s->noise_dof) * s->noise_seconds) : 0.0;
+    const double scale = scale_of(s->seconds, s->dof);
+    const double noise_scale = s->noise != NULL ? scale_of(s->noise_seconds, s->noise_dof) : 0.0;
     struct variances v = {0};
     for (size_t k = band->first; k < band->end; k++) {
         const struct segment total = segment_between(band, k, (double)s->psd[k], (double)s->psd[k + 1]);
@@ -178,6 +184,18 @@ static struct variances signal_variances(const struct band *band, double mnf_hz,
         }
     }
     return v;
+}
+
+/* Part of the variance V(1) that the rise of w within the spectral window takes away: integral of 1 - (f /
+ * W)^2 over -W..W about the MDF. */
+static double smoothed_variance(const struct band *band, double mdf_hz, double density, double variance)
+{
+    const struct emg_fatigue_spectrum *s = band->spectrum;
+    const double noise = noise_at(band, (size_t)(mdf_hz / s->df_hz));
+    const double total = density + noise;
+    const double part = scale_of(s->seconds, s->dof) * total * total +
+                        (s->noise != NULL ? scale_of(s->noise_seconds, s->noise_dof) * noise * noise : 0.0);
+    return fmin(4.0 / 3.0 * s->bandwidth_hz * part, 0.75 * variance);
 }
 
 struct emg_fatigue_indices emg_fatigue_indices(const struct emg_fatigue_spectrum *spectrum)
@@ -202,7 +220,7 @@ struct emg_fatigue_indices emg_fatigue_indices(const struct emg_fatigue_spectrum
     const struct variances v = signal_variances(&band, out.mnf_hz, m);
     const double around_hz = quantile_hz(&band, 0.55 * power) - quantile_hz(&band, 0.45 * power);
     const double density = 0.1 * power / around_hz;
-    out.mdf_se_hz = sqrt(v.power) / (2.0 * density);
+    out.mdf_se_hz = sqrt(v.power - smoothed_variance(&band, out.mdf_hz, density, v.power)) / (2.0 * density);
     out.mnf_se_hz = sqrt(v.centred) / power;
     out.ln_insm5_se = has_index ? sqrt(v.index) : NAN;
     return out;

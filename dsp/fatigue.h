@@ -18,6 +18,7 @@ struct emg_fatigue_spectrum {
                                bins, and a high_hz beyond the last bin means the last bin */
     double seconds;         /* effective seconds of signal that psd rests on */
     double dof;             /* degrees of freedom of each of its bins; infinite: a spectrum without error */
+    double bandwidth_hz;    /* half-bandwidth of its spectral window, >= 0 */
     double noise_seconds, noise_dof; /* the same of noise, > 0 */
 };
 
@@ -28,9 +29,11 @@ struct emg_fatigue_indices {
     double power_uv2; /* integral of P over the band */
     double noise_uv2; /* integral of N over the band; NaN without noise */
     double mdf_hz;    /* half of the power lies below */
-    double mdf_se_hz; /* sqrt(V(1)) / (2 P(MDF)), P(MDF) being the mean of P between the frequencies below
-                         which 45 and 55 % of the power lie (Siddiqui 1960): the estimate of P at one
-                         frequency alone would make the standard error scatter */
+    double mdf_se_hz; /* sqrt(V(w)) / (2 P(MDF)), w = -1 below the MDF and 1 above, but rising evenly within
+                       * the half-bandwidth of the spectral window, since the spectrum is smooth on that
+                       * scale; P(MDF) is the mean of P between the frequencies below which 45 and 55 % of the
+                       * power lie (Siddiqui 1960): the estimate of P at one frequency alone would make the
+                       * standard error scatter */
     double mnf_hz;    /* integral f P / integral P */
     double mnf_se_hz; /* sqrt(V(f - MNF)) / integral P */
     double ln_insm5;  /* ln(integral f^-1 P / integral f^5 P), f in Hz, not yet relative to a baseline */

@@ -36,7 +36,7 @@ static const double LEAST_UV = 2.0;
 static const double HUM_UV = 3.0, HUM_SHARE = 0.25, HUM_S = 1.0;
 static const double STILL_HUM_UV = 2.0, STILL_HUM_SHARE = 0.18;
 static const double MOTION_UV = 5.0, MOTION_S = 0.1, STILL_MOTION = 0.5;
-static const double NOISY_UV = 5.0, STILL_NOISY_UV = 4.0;
+static const double NOISY_UV = 5.0, STILL_NOISY_UV = 4.0, NOISY_S = 2.0;
 
 /* A flag that rises when its cause has lasted and falls some time after a weaker one has ended. */
 struct watch {
@@ -274,7 +274,7 @@ void emg_quality_observe(struct emg_quality *q, const struct emg_quality_observa
     observe_electrode(q, o);
     observe_hum(q, o);
     observe_motion(q, o);
-    follow(&q->noisy, o->noise_uv > NOISY_UV, o->noise_uv > STILL_NOISY_UV, 0.0, q->hold_s, o->seconds);
+    follow(&q->noisy, o->noise_uv > NOISY_UV, o->noise_uv > STILL_NOISY_UV, NOISY_S, q->hold_s, o->seconds);
 }
 
 uint32_t emg_quality_flags(const struct emg_quality *q)

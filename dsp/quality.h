@@ -28,6 +28,8 @@ enum emg_quality_flag {
 /* Signal with one of these is no measurement of the muscle. */
 #define EMG_FLAGS_BAD ((uint32_t)(EMG_FLAG_CLIPPING | EMG_FLAG_FLAT | EMG_FLAG_ELECTRODE_OFF))
 
+enum { EMG_FLAGS = 9 };
+
 struct emg_quality;
 
 struct emg_quality_config {
@@ -82,7 +84,8 @@ EMG_REALTIME void emg_quality_execute(struct emg_quality *q, const float *x, siz
  * about a tenth at an MDF of 50 Hz; movement artefact lies below 20 Hz (De Luca et al. 2010, J Biomech
  * 43:1573).
  *
- * Noisy: the rest level exceeds 5 uV; ends below 4. */
+ * Noisy: the rest level exceeds 5 uV for 2 s, since it is first estimated from what little was seen; ends
+ * below 4. */
 EMG_REALTIME void emg_quality_observe(struct emg_quality *q,
                                       const struct emg_quality_observation *observation);
 

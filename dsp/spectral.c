@@ -218,6 +218,7 @@ static struct emg_fatigue_indices pooled_indices(const struct emg_spectral *q)
         .high_hz = q->config.high_hz,
         .seconds = active->effective_s,
         .dof = active->dof,
+        .bandwidth_hz = active->bandwidth_hz,
         .noise_seconds = rest->effective_s,
         .noise_dof = rest->dof,
     };

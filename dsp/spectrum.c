@@ -144,7 +144,8 @@ static struct emg_spectrum_extent extent_of(const struct emg_spectrum *q, const 
                                         .inflated_s = inflation * seconds,
                                         .square_s = square_s,
                                         .inflated_fourth = inflation * fourth / q->rate_hz,
-                                        .squares_per_dof = square_s * square_s / (2.0 * (double)tapers)};
+                                        .squares_per_dof = square_s * square_s / (2.0 * (double)tapers),
+                                        .window = 0.5 * ((double)tapers + 1.0)};
 }
 
 void emg_spectrum_extend(struct emg_spectrum_extent *sum, const struct emg_spectrum_extent *slice)
@@ -154,6 +155,7 @@ void emg_spectrum_extend(struct emg_spectrum_extent *sum, const struct emg_spect
     sum->square_s += slice->square_s;
     sum->inflated_fourth += slice->inflated_fourth;
     sum->squares_per_dof += slice->squares_per_dof;
+    sum->window += slice->window;
 }
 
 double emg_spectrum_effective_s(const struct emg_spectrum_extent *sum)
@@ -171,6 +173,11 @@ double emg_spectrum_effective_s(const struct emg_spectrum_extent *sum)
 double emg_spectrum_dof(const struct emg_spectrum_extent *sum)
 {
     return sum->squares_per_dof > 0.0 ? sum->square_s * sum->square_s / sum->squares_per_dof : 0.0;
+}
+
+double emg_spectrum_bandwidth_hz(const struct emg_spectrum_extent *sum)
+{
+    return sum->seconds > 0.0 ? sum->window / sum->seconds : 0.0;
 }
 
 static double mean_of(const float *x, size_t n)
@@ -283,6 +290,7 @@ struct emg_spectrum_pool emg_spectrum_pool(struct emg_spectrum *q, float *psd)
     }
     pool.effective_s = emg_spectrum_effective_s(&extent);
     pool.dof = emg_spectrum_dof(&extent);
+    pool.bandwidth_hz = emg_spectrum_bandwidth_hz(&extent);
     return pool;
 }
 

@@ -58,6 +58,7 @@ struct emg_spectrum_extent {
     double square_s;        /* integral of x^2, uV^2 s */
     double inflated_fourth; /* sum of (integral of x^4) (1 + 1 / (2 K)) */
     double squares_per_dof; /* sum of (integral of x^2)^2 / (2 K) */
+    double window;          /* sum of (K + 1) / 2, half-bandwidth times length */
 };
 
 /* Of the newest slice. */
@@ -72,11 +73,13 @@ double emg_spectrum_effective_s(const struct emg_spectrum_extent *sum);
  * of little power counting little; 0 for nothing. */
 double emg_spectrum_dof(const struct emg_spectrum_extent *sum);
 
+/* Half-bandwidth of the spectral window in Hz, the mean over the slices by length; 0 for nothing. */
+double emg_spectrum_bandwidth_hz(const struct emg_spectrum_extent *sum);
+
 struct emg_spectrum_pool {
-    double seconds;     /* signal in the pool */
-    double effective_s; /* emg_spectrum_effective_s, emg_spectrum_dof */
-    double dof;
-    unsigned slices; /* in the pool */
+    double seconds;                        /* signal in the pool */
+    double effective_s, dof, bandwidth_hz; /* emg_spectrum_effective_s, ... */
+    unsigned slices;                       /* in the pool */
     unsigned bursts; /* contractions that the slices come from: runs of slices with the same `burst` */
 };
 

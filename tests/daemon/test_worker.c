@@ -38,7 +38,8 @@ static void set_up(bool realtime, size_t message_bytes)
     memset(&seen, 0, sizeof seen);
     capture.info = (struct emg_stream_info){.rate_hz = RATE_HZ, .n_channels = 1, .realtime = realtime};
     atomic_init(&capture.state, EMG_STREAM_RUNNING);
-    montage = (struct emg_montage){.n_muscles = 1, .muscles = {{"left.soleus", 0, 1, 5000}}};
+    montage =
+        (struct emg_montage){.n_muscles = 1, .muscles = {{"left.soleus", 0, 1, 5000, (double)NAN, "mvc"}}};
     assert_int_equal(emg_ring_create(&frames, 1 << 20), EMG_OK);
     assert_int_equal(emg_ring_create(&messages, message_bytes), EMG_OK);
     emg_block_writer_init(&writer, frames, 1);

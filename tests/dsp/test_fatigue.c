@@ -162,6 +162,28 @@ static void indices_scale_with_power_and_time_as_they_must(void **state)
     assert_near(weak.ln_insm5, x.ln_insm5, 1e-9);
 }
 
+/* Of V(1), 4 W / 3 at the median is not there. */
+static void spectral_window_makes_the_standard_error_smaller(void **state)
+{
+    (void)state;
+    static float psd[BINS];
+    const struct emg_fatigue_indices x = indices_of_shape(fresh, psd);
+    struct emg_fatigue_spectrum s = {.psd = psd,
+                                     .n_bins = BINS,
+                                     .df_hz = rate_hz / 2048.0,
+                                     .low_hz = 20,
+                                     .high_hz = 450,
+                                     .seconds = 1,
+                                     .dof = (double)INFINITY,
+                                     .bandwidth_hz = 8};
+    const struct emg_fatigue_indices smooth = emg_fatigue_indices(&s);
+    /* SE^2 = V / (4 P^2): the density at the median cancels */
+    assert_near(x.mdf_se_hz * x.mdf_se_hz - smooth.mdf_se_hz * smooth.mdf_se_hz, 8.0 / 3.0, 1e-6);
+    assert_true(smooth.mnf_se_hz == x.mnf_se_hz && smooth.ln_insm5_se == x.ln_insm5_se);
+    s.bandwidth_hz = 1000;
+    assert_near(emg_fatigue_indices(&s).mdf_se_hz, 0.5 * x.mdf_se_hz, 1e-9);
+}
+
 static void index_rises_and_frequencies_fall_with_fatigue(void **state)
 {
     (void)state;
@@ -376,7 +398,8 @@ static struct outcome monte_carlo(struct shape shape)
                                                        .low_hz = 20.0,
                                                        .high_hz = 450.0,
                                                        .seconds = pool.effective_s,
-                                                       .dof = pool.dof};
+                                                       .dof = pool.dof,
+                                                       .bandwidth_hz = pool.bandwidth_hz};
         const struct emg_fatigue_indices i = emg_fatigue_indices(&estimated);
         mdf += i.mdf_hz / trials;
         mdf2 += i.mdf_hz * i.mdf_hz / trials;
@@ -425,6 +448,7 @@ int main(void)
         cmocka_unit_test(all_indices_equal_their_numerical_reference),
         cmocka_unit_test(band_edges_between_bins_are_exact),
         cmocka_unit_test(indices_scale_with_power_and_time_as_they_must),
+        cmocka_unit_test(spectral_window_makes_the_standard_error_smaller),
         cmocka_unit_test(index_rises_and_frequencies_fall_with_fatigue),
         cmocka_unit_test(noise_is_subtracted_and_widens_the_standard_errors),
         cmocka_unit_test(single_line_is_its_own_median_and_a_gap_at_the_median_is_survived),

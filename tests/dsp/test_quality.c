@@ -409,7 +409,8 @@ static void flags_a_noisy_rest(void **state)
     o.noise_uv = 5.0;
     assert_int_equal(observe(q, &o, 1), 0);
     o.noise_uv = 5.1;
-    assert_int_equal(observe(q, &o, OBSERVED_S), EMG_FLAG_NOISY);
+    assert_int_equal(observe(q, &o, 1.9), 0);
+    assert_int_equal(observe(q, &o, 0.2), EMG_FLAG_NOISY);
     o.noise_uv = 4.1;
     assert_true(wait_for(q, &o, EMG_FLAG_NOISY, false) > 20);
     o.noise_uv = 3.9;

@@ -327,6 +327,7 @@ static void extent_knows_what_tapers_and_changing_power_cost(void **state)
         emg_spectrum_execute(q, x, n, 1);
         const struct emg_spectrum_extent e = emg_spectrum_newest(q);
         assert_true(fabs(e.seconds - (double)n / GOLDEN_RATE_HZ) < 1e-12);
+        assert_true(fabs(emg_spectrum_bandwidth_hz(&e) - 0.5 * (cases[j].tapers + 1) / e.seconds) < 1e-9);
         assert_true(fabs(e.inflated_s / e.seconds - (1 + 0.5 / cases[j].tapers)) < 1e-12);
     }
     /* half of the slice silent: half of its length counts */
