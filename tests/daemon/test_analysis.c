@@ -222,6 +222,38 @@ static void tells_a_jump_of_the_frames_and_goes_on_behind_it(void **state)
     free(x);
 }
 
+/* Both soleus walk in step with each other, since simulate() gives every channel the same cycle. */
+static void tells_contractions_strides_profiles_and_comparisons(void **state)
+{
+    (void)state;
+    stream.rate_hz = 8000;
+    const size_t n = 20 * 8000;
+    float *x = simulate(n);
+    struct transcript t = {.silent = true};
+    struct emg_analysis *a = make_analysis(&t);
+    send(a, x, 0, (uint32_t)n, false);
+    const uint64_t strides = t.messages[EMG_TOPIC_STRIDE];
+    send(a, NULL, n, 0, true);
+    /* 28 cycles of 0.7 s on either side, fewer by the first and the last */
+    assert_true(t.messages[EMG_TOPIC_BURST] >= 2 * 27 && t.messages[EMG_TOPIC_BURST] <= 2 * 29);
+    assert_true(strides >= 2 * 24 && t.messages[EMG_TOPIC_STRIDE] <= 2 * 28);
+    assert_true(t.messages[EMG_TOPIC_STRIDE] >= strides); /* what waited for the end */
+    assert_int_equal(t.messages[EMG_TOPIC_PROFILE], t.messages[EMG_TOPIC_STRIDE]);
+    assert_int_equal(t.last[EMG_TOPIC_PROFILE].n_array, EMG_PROFILE_POINTS);
+    assert_int_equal(t.last[EMG_TOPIC_PROFILE].body.profile.strides, 10);
+    assert_true(fabs(t.last[EMG_TOPIC_STRIDE].body.stride.cycle.cycle_s - 0.7) < 0.1);
+    assert_int_equal(t.last[EMG_TOPIC_STRIDE].body.stride.source, EMG_STRIDE_EMG);
+    assert_true(fabs(t.last[EMG_TOPIC_STRIDE].body.stride.state.cadence_steps_per_min - 120 / 0.7) < 8);
+    const struct emg_muscle_burst burst = t.last[EMG_TOPIC_BURST].body.burst.of;
+    assert_true(burst.duration_s > 0.15 && burst.duration_s < 0.35 && burst.rms_uv > 30 && burst.snr_db > 20);
+    /* one side has a reference, so the sides compare in microvolts; right.soleus has half the scale */
+    assert_false(t.last[EMG_TOPIC_SYMMETRY].body.symmetry.percent);
+    assert_true(fabs(t.last[EMG_TOPIC_SYMMETRY].body.symmetry.index_percent - 66.7) < 12);
+    assert_true(isnan(t.last[EMG_TOPIC_LEG].body.leg.soleus_share_percent)); /* no gastrocnemius */
+    emg_analysis_destroy(a);
+    free(x);
+}
+
 static void tells_a_new_state_once_and_a_status_each_time(void **state)
 {
     (void)state;
@@ -282,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup(publishes_each_topic_at_its_rate_by_the_count_of_frames, set_up),
         cmocka_unit_test_setup(takes_each_muscle_from_its_channel_and_scale, set_up),
         cmocka_unit_test_setup(tells_a_jump_of_the_frames_and_goes_on_behind_it, set_up),
+        cmocka_unit_test_setup(tells_contractions_strides_profiles_and_comparisons, set_up),
         cmocka_unit_test_setup(tells_a_new_state_once_and_a_status_each_time, set_up),
         cmocka_unit_test_setup(allocates_nothing_after_creation, set_up),
     };

@@ -1,5 +1,6 @@
 #include "daemon/montage.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -291,6 +292,49 @@ static void without_a_configuration_every_usable_channel_is_analysed(void **stat
                    CHANNELS(0, 3, 4, 5, 6, 7), 6);
 }
 
+static void foot_switches_come_from_the_configuration_or_from_their_labels(void **state)
+{
+    struct scene *s = *state;
+    add_channel(s, "EMG L SOL");
+    add_channel(s, "SW R")->full_scale_uv = 2000;
+    add_channel(s, "sw l");
+    static const char *const names[] = {"left.soleus"};
+    static const unsigned channels[] = {0};
+    expect_muscles(s, names, channels, 1);
+    const struct emg_montage_footswitch *found = s->montage.footswitches;
+    assert_true(found[EMG_SIDE_LEFT].present && found[EMG_SIDE_LEFT].channel == 2);
+    assert_true(found[EMG_SIDE_RIGHT].present && found[EMG_SIDE_RIGHT].channel == 1);
+    assert_true(found[EMG_SIDE_RIGHT].scale * 2000 == 1 && found[EMG_SIDE_RIGHT].threshold == 0.5);
+
+    s->config.footswitches[0] =
+        (struct emg_config_footswitch){.side = "right", .channel = 3, .threshold = 0.2};
+    s->config.n_footswitches = 1;
+    static const char *const both[] = {"left.soleus", "left.channel_2"};
+    static const unsigned both_channels[] = {0, 1};
+    expect_muscles(s, both, both_channels, 2);
+    assert_false(found[EMG_SIDE_LEFT].present);
+    assert_true(found[EMG_SIDE_RIGHT].channel == 2 && found[EMG_SIDE_RIGHT].threshold == 0.2);
+}
+
+static void references_come_from_the_configuration(void **state)
+{
+    struct scene *s = *state;
+    add_channel(s, "EMG L SOL");
+    add_channel(s, "EMG R SOL");
+    struct emg_config_muscle *left = add_muscle(s, "left.soleus", 1, "");
+    left->reference_uv = 320;
+    (void)snprintf(left->reference_method, sizeof left->reference_method, "dynamic_peak");
+    add_muscle(s, "right.soleus", 2, "");
+    static const char *const names[] = {"left.soleus", "right.soleus"};
+    static const unsigned channels[] = {0, 1};
+    expect_muscles(s, names, channels, 2);
+    assert_true(s->montage.muscles[0].reference_uv == 320 && isnan(s->montage.muscles[1].reference_uv));
+    assert_string_equal(s->montage.muscles[0].reference_method, "dynamic_peak");
+    assert_int_equal(emg_montage_side(&s->montage.muscles[0]), EMG_SIDE_LEFT);
+    assert_int_equal(emg_montage_side(&s->montage.muscles[1]), EMG_SIDE_RIGHT);
+    assert_string_equal(emg_montage_bare_name(&s->montage.muscles[1]), "soleus");
+}
+
 static void as_many_muscles_as_channels_fit(void **state)
 {
     struct scene *s = *state;
@@ -329,6 +373,8 @@ int main(void)
         IN_A_SCENE(two_muscles_on_one_channel_are_named),
         IN_A_SCENE(an_unusable_channel_is_named),
         IN_A_SCENE(without_a_configuration_every_usable_channel_is_analysed),
+        IN_A_SCENE(foot_switches_come_from_the_configuration_or_from_their_labels),
+        IN_A_SCENE(references_come_from_the_configuration),
         IN_A_SCENE(as_many_muscles_as_channels_fit),
         IN_A_SCENE(a_stream_without_a_usable_channel_is_refused),
     };
