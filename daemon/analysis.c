@@ -186,6 +186,7 @@ static void take_gap(struct emg_analysis *a, uint64_t first_frame, enum emg_gap_
     const uint64_t lost = first_frame - a->next_frame;
     a->status.gaps++;
     a->status.frames_lost += lost;
+    emg_analysis_emit_contractions(a); /* their frames are counted from the last gap */
     emg_analysis_emit_gap(a, lost, cause);
     for (size_t i = 0; i < a->montage.n_muscles; i++)
         emg_muscle_interrupt(a->muscles[i], first_frame);

@@ -351,7 +351,7 @@ void emg_muscle_finish(struct emg_muscle *m)
 
 void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame)
 {
-    emg_quality_reset(m->quality);
+    emg_quality_interrupt(m->quality);
     emg_decimator_reset(m->decimator);
     if (m->mains != NULL)
         emg_mains_reset(m->mains);

@@ -326,6 +326,16 @@ void emg_quality_reset(struct emg_quality *q)
     q->noisy = none;
 }
 
+void emg_quality_interrupt(struct emg_quality *q)
+{
+    const double seen_s = q->seen_s, unseen_s = q->unseen_s, emg_uv2 = q->emg_uv2, mains_uv = q->mains_uv;
+    emg_quality_reset(q);
+    q->seen_s = seen_s;
+    q->unseen_s = unseen_s;
+    q->emg_uv2 = emg_uv2;
+    q->mains_uv = mains_uv;
+}
+
 void emg_quality_destroy(struct emg_quality *q)
 {
     if (!q)

@@ -92,6 +92,9 @@ EMG_REALTIME void emg_quality_observe(struct emg_quality *q,
 /* The flags that are up now, or'ed: clipping, flat, electrode off, hum, motion, noisy. */
 EMG_REALTIME uint32_t emg_quality_flags(const struct emg_quality *q);
 
+/* For a gap: flags fall and windows begin anew; what was seen of EMG and mains is kept. */
+EMG_REALTIME void emg_quality_interrupt(struct emg_quality *q);
+
 void emg_quality_reset(struct emg_quality *q);
 void emg_quality_destroy(struct emg_quality *q); /* NULL is a no-op */
 

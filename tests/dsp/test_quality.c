@@ -275,6 +275,25 @@ static void flags_an_electrode_that_comes_off_and_its_return(void **state)
     emg_quality_destroy(q);
 }
 
+/* A loss that a gap hides is told as fast as any other, since the level before is remembered. */
+static void remembers_across_a_gap_what_it_saw(void **state)
+{
+    (void)state;
+    struct emg_quality *q = make_quality(), *fresh = make_quality();
+    struct emg_quality_observation lost = rest;
+    lost.lines_uv = 200;
+    lost.removed_uv = 200;
+    assert_int_equal(observe(q, &contraction, 5), 0);
+    emg_quality_interrupt(q);
+    assert_int_equal(emg_quality_flags(q), 0);
+    assert_true(wait_for(q, &lost, EMG_FLAG_ELECTRODE_OFF, true) < 0.25);
+    assert_int_equal(observe(fresh, &contraction, 5), 0);
+    emg_quality_reset(fresh);
+    assert_true(wait_for(fresh, &lost, EMG_FLAG_ELECTRODE_OFF, true) > 0.5);
+    emg_quality_destroy(q);
+    emg_quality_destroy(fresh);
+}
+
 static void takes_no_rest_for_an_electrode_that_is_off(void **state)
 {
     (void)state;
@@ -576,6 +595,7 @@ int main(void)
         cmocka_unit_test(flags_an_open_input_between_rails_below_full_scale),
         cmocka_unit_test(takes_no_signal_for_one_between_rails),
         cmocka_unit_test(flags_an_electrode_that_comes_off_and_its_return),
+        cmocka_unit_test(remembers_across_a_gap_what_it_saw),
         cmocka_unit_test(takes_no_rest_for_an_electrode_that_is_off),
         cmocka_unit_test(learns_a_mains_that_rose_once_emg_is_seen_with_it),
         cmocka_unit_test(flags_a_channel_that_never_had_an_electrode),
