@@ -61,6 +61,7 @@ static void knows_each_action(void **state)
     } cases[] = {{"--list-devices", EMG_ACTION_LIST_DEVICES},
                  {"--check-config", EMG_ACTION_CHECK_CONFIG},
                  {"--print-config", EMG_ACTION_PRINT_CONFIG},
+                 {"--selftest", EMG_ACTION_SELFTEST},
                  {"--version", EMG_ACTION_VERSION},
                  {"--help", EMG_ACTION_HELP}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
