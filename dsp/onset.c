@@ -35,7 +35,7 @@ static const double LOWEST_END = 0.75;  /* but not below this x the lowest at wh
 static const double APART = 30.0;       /* at most, the powers that an edge is dated by */
 static const double QUIET = 2.0;        /* x noise: rest up to here is quiet */
 
-static const double CONTRAST = 3.0;        /* of the 90 % to the 10 % quantile */
+static const double CONTRAST = 2.5;        /* of the 90 % to the 10 % quantile */
 static const double CONTRACTION_UV = 10.0; /* median level above which a stretch without contrast is active */
 static const double RESUME = 1.0 / 2.0, CEASE = 1.0 / 3.0; /* x its 10 % quantile */
 

@@ -24,7 +24,7 @@
  * aside, comes before it. A recording that begins inside a contraction takes that for noise until 10 % of the
  * levels are rest: from the second contraction on all is right.
  *
- * A stretch of at least 3 s without contrast, 90 % quantile below 3 x the 10 % quantile, is one long
+ * A stretch of at least 3 s without contrast, 90 % quantile below 2.5 x the 10 % quantile, is one long
  * contraction when its median level exceeds 10 uV; it ends where the level falls below a third of that 10 %
  * quantile, for the same 50 ms. One instance serves one channel, one thread. */
 #ifndef EMG_DSP_ONSET_H
