@@ -126,6 +126,7 @@ enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_c
     a->start_t = stream->has_start ? stream->start_t : NAN;
     a->status.state = EMG_STREAM_WAITING;
     a->status.ring_peak_percent = NAN;
+    a->epoch_t = NAN;
     a->status.load_percent = NAN;
     a->status.clock_ppm = NAN;
     a->status.clock_ppm_se = NAN;
@@ -160,6 +161,11 @@ void emg_analysis_wire(const struct emg_analysis *a, struct emg_wire *wire)
 void emg_analysis_set_start(struct emg_analysis *a, double start_t)
 {
     a->start_t = start_t;
+}
+
+void emg_analysis_set_epoch(struct emg_analysis *a, double epoch_t)
+{
+    a->epoch_t = epoch_t;
 }
 
 /* Emits every topic that is due before next_frame, in a fixed order. */

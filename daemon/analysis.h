@@ -34,6 +34,11 @@ void emg_analysis_wire(const struct emg_analysis *a, struct emg_wire *wire);
 /* Unix time of frame 0; to be set before the first block where the stream does not know it. */
 void emg_analysis_set_start(struct emg_analysis *a, double start_t);
 
+/* Unix time of CLOCK_MONOTONIC's zero, as it was when the stream began: to be set before the first block of a
+ * device, whose frames are dated by its clock's fit to the host's. Later steps of the wall clock move
+ * nothing. */
+void emg_analysis_set_epoch(struct emg_analysis *a, double epoch_t);
+
 /* Analyses one block and emits what completes in it. The first one is preceded by event.device "running", the
  * last one is followed by event.device and status "ended". */
 EMG_REALTIME void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block);

@@ -9,6 +9,14 @@
 static const double AWAY_S = 5.0;
 static const uint32_t LASTING_FLAGS = ~(uint32_t)(EMG_FLAG_GAP | EMG_FLAG_UNSETTLED);
 
+static double time_of(const struct emg_analysis *a, uint64_t frame)
+{
+    const int64_t host_ns = a->stream.realtime ? emg_drift_time_ns(&a->drift, frame) : 0;
+    if (host_ns == 0 || isnan(a->epoch_t))
+        return a->start_t + (double)frame / a->stream.rate_hz;
+    return a->epoch_t + 1e-9 * (double)host_ns;
+}
+
 static struct emg_message *message_begin(struct emg_analysis *a, enum emg_topic topic, size_t index)
 {
     struct emg_message *message = a->message;
@@ -16,7 +24,7 @@ static struct emg_message *message_begin(struct emg_analysis *a, enum emg_topic 
     message->index = (uint32_t)index;
     message->seq = ++a->seq[topic][index];
     message->frame = a->next_frame > 0 ? a->next_frame - 1 : 0;
-    message->t = a->start_t + (double)message->frame / a->stream.rate_hz;
+    message->t = time_of(a, message->frame);
     message->arrival_ns = a->arrival_ns;
     message->n_array = 0;
     return message;

@@ -40,6 +40,7 @@ struct emg_analysis {
     size_t longest;
 
     double start_t;
+    double epoch_t; /* Unix time of the host clock's zero; of a device */
     int64_t arrival_ns;
     uint64_t next_frame;
     struct emg_drift drift; /* of a device's clock */

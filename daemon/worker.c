@@ -95,6 +95,7 @@ static void set_start(struct emg_worker *w, const struct emg_block *block)
 {
     const double seconds = (double)(block->first_frame + block->n_frames) / w->config.capture->info.rate_hz;
     emg_analysis_set_start(w->analysis, emg_clock_unix_time(block->host_ns) - seconds);
+    emg_analysis_set_epoch(w->analysis, emg_clock_unix_time(0));
     w->has_start = true;
 }
 

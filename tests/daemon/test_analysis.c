@@ -276,6 +276,38 @@ static void tells_a_new_state_once_and_a_status_each_time(void **state)
     free(t.text);
 }
 
+/* A device 150 ppm fast is 45 ms ahead after five minutes by its nominal rate. */
+static void dates_a_devices_frames_by_the_hosts_clock(void **state)
+{
+    (void)state;
+    const double true_hz = 44100 * (1 + 150e-6), epoch_t = 1e9;
+    const uint32_t n = 441;
+    struct emg_block *block = calloc(1, sizeof *block + n * CHANNELS * sizeof(float));
+    assert_non_null(block);
+    stream.has_start = false;
+    stream.realtime = true;
+    struct transcript t = {.silent = true};
+    struct emg_analysis *a = make_analysis(&t);
+    emg_analysis_set_epoch(a, epoch_t);
+    uint32_t random = 1;
+    double worst_s = 0;
+    for (uint64_t k = 0; k < 300 * 100; k++) {
+        random = random * 1664525U + 1013904223U;
+        const double late_s = 0.002 * (random >> 8) / 16777216.0;
+        *block = (struct emg_block){.first_frame = k * n, .n_frames = n};
+        block->host_ns = 5000000000 + (int64_t)(1e9 * ((double)((k + 1) * n) / true_hz + late_s));
+        emg_analysis_execute(a, block);
+        const struct emg_message *status = &t.last[EMG_TOPIC_STATUS];
+        if (t.messages[EMG_TOPIC_STATUS] > 1)
+            worst_s = fmax(worst_s, fabs(status->t - (epoch_t + 5 + (double)status->frame / true_hz)));
+    }
+    assert_true(worst_s < 1e-3);
+    assert_true(fabs(t.last[EMG_TOPIC_STATUS].body.status.clock_ppm - 150) < 0.5);
+    assert_true(t.last[EMG_TOPIC_STATUS].body.status.clock_ppm_se < 1);
+    emg_analysis_destroy(a);
+    free(block);
+}
+
 static void allocates_nothing_after_creation(void **state)
 {
     (void)state;
@@ -316,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup(tells_a_jump_of_the_frames_and_goes_on_behind_it, set_up),
         cmocka_unit_test_setup(tells_contractions_strides_profiles_and_comparisons, set_up),
         cmocka_unit_test_setup(tells_a_new_state_once_and_a_status_each_time, set_up),
+        cmocka_unit_test_setup(dates_a_devices_frames_by_the_hosts_clock, set_up),
         cmocka_unit_test_setup(allocates_nothing_after_creation, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
