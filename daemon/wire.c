@@ -32,6 +32,8 @@ static const char *const reason_texts[] = {
     [EMG_REASON_FLAT] =
         "the median frequency holds: the 95 % interval of its slope is within 1 % per minute of zero",
     [EMG_REASON_FELL_THEN_LEVEL] = "the median frequency fell first and has shown no certain change since",
+    [EMG_REASON_WAITING] =
+        "the 95 % interval of the slope excludes zero by so little that chance may do it: waiting for more",
     [EMG_REASON_ROSE_THEN_LEVEL] = "the median frequency rose first and has shown no certain change since",
 };
 

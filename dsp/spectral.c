@@ -33,6 +33,7 @@ struct emg_spectral {
     struct emg_sos *band;
     struct gathering active, rest;
     struct emg_course *course;
+    enum emg_verdict verdict; /* the last one */
 
     size_t bins, first_bin, n_bins; /* of the transform; of the published band */
     double df_hz;
@@ -225,7 +226,8 @@ static struct emg_fatigue_indices pooled_indices(const struct emg_spectral *q)
     return emg_fatigue_indices(&spectrum);
 }
 
-static void judge(struct emg_spectral_fatigue *f, const struct emg_course_state *course, bool bad)
+static void judge(struct emg_spectral *q, struct emg_spectral_fatigue *f,
+                  const struct emg_course_state *course, bool bad)
 {
     const double to_percent = 100 / course->mdf.intercept;
     f->slope_hz_per_min = course->mdf.slope_per_min;
@@ -248,9 +250,11 @@ static void judge(struct emg_spectral_fatigue *f, const struct emg_course_state 
         .duration_s = course->mdf.duration_s,
         .ci95_percent = {f->slope_ci95_percent_per_min[0], f->slope_ci95_percent_per_min[1]},
         .broken = course->mdf.broken,
+        .before = q->verdict,
         .last_ci95_percent = {f->recent_ci95_percent_per_min[0], f->recent_ci95_percent_per_min[1]},
     };
     f->verdict = emg_verdict(&evidence, &f->reason);
+    q->verdict = f->verdict;
 }
 
 static void publish_psd(struct emg_spectral *q)
@@ -278,7 +282,7 @@ struct emg_spectral_fatigue emg_spectral_fatigue(struct emg_spectral *q, double 
     f.snr_db = 10 * log10(f.indices.power_uv2 / f.indices.noise_uv2);
     f.ln_finsm5 = f.indices.ln_insm5 - course.baseline_ln_insm5;
     f.shift_percent = 100 * (f.indices.mdf_hz / course.baseline_mdf_hz - 1);
-    judge(&f, &course, bad);
+    judge(q, &f, &course, bad);
     return f;
 }
 

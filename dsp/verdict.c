@@ -4,6 +4,7 @@
 
 enum { POINTS_NEEDED = 8 };
 static const double SNR_NEEDED_DB = 10.0;
+static const double BEGIN_WIDTH = 1.6; /* x the 95 % interval: 99.8 % at one look */
 static const double SECONDS_NEEDED = 60.0;
 static const double STEADY_PERCENT_PER_MIN = 1.0; /* a 10 % fall in ten minutes must never pass as steady */
 
@@ -26,6 +27,26 @@ static enum emg_reason missing(const struct emg_evidence *evidence)
     return EMG_REASON_FLAT;
 }
 
+static double half_width(const double ci[2], enum emg_verdict wanted, enum emg_verdict before)
+{
+    return 0.5 * (ci[1] - ci[0]) * (before == wanted ? 1 : BEGIN_WIDTH);
+}
+
+static bool is_below(const double ci[2], enum emg_verdict before)
+{
+    return 0.5 * (ci[0] + ci[1]) + half_width(ci, EMG_VERDICT_FATIGUING, before) < 0;
+}
+
+static bool is_above(const double ci[2], enum emg_verdict before)
+{
+    return 0.5 * (ci[0] + ci[1]) - half_width(ci, EMG_VERDICT_RECOVERING, before) > 0;
+}
+
+static bool excludes_zero(const double ci[2])
+{
+    return ci[0] > 0 || ci[1] < 0;
+}
+
 enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reason *reason)
 {
     *reason = missing(evidence);
@@ -35,17 +56,20 @@ enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reaso
     const double *all = evidence->ci95_percent;
     const double *last = evidence->broken ? evidence->last_ci95_percent : all;
     *reason = EMG_REASON_FALLING;
-    if (last[1] < 0)
+    if (is_below(last, evidence->before))
         return EMG_VERDICT_FATIGUING;
     *reason = EMG_REASON_RISING;
-    if (last[0] > 0)
+    if (is_above(last, evidence->before))
         return EMG_VERDICT_RECOVERING;
     *reason = EMG_REASON_FELL_THEN_LEVEL;
-    if (all[1] < 0)
+    if (is_below(all, evidence->before))
         return EMG_VERDICT_FATIGUING;
     *reason = EMG_REASON_ROSE_THEN_LEVEL;
-    if (all[0] > 0)
+    if (is_above(all, evidence->before))
         return EMG_VERDICT_RECOVERING;
+    *reason = EMG_REASON_WAITING;
+    if (excludes_zero(last) || excludes_zero(all))
+        return EMG_VERDICT_UNDETERMINED;
     *reason = EMG_REASON_FLAT;
     if (last[0] >= -STEADY_PERCENT_PER_MIN && last[1] <= STEADY_PERCENT_PER_MIN)
         return EMG_VERDICT_STEADY;

@@ -28,8 +28,29 @@ static void gives_a_verdict_when_the_interval_excludes_zero(void **state)
     (void)state;
     struct emg_evidence e = good();
     expect(&e, EMG_VERDICT_FATIGUING, EMG_REASON_FALLING);
+    e.ci95_percent[0] = 0.4;
+    e.ci95_percent[1] = 1.2;
+    expect(&e, EMG_VERDICT_RECOVERING, EMG_REASON_RISING);
+}
+
+/* An interval that just excludes 0 keeps a verdict and does not begin one. */
+static void begins_with_more_evidence_than_it_lasts_with(void **state)
+{
+    (void)state;
+    struct emg_evidence e = good();
+    e.ci95_percent[0] = -2.1;
+    e.ci95_percent[1] = -0.3;
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WAITING);
+    e.before = EMG_VERDICT_RECOVERING;
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WAITING);
+    e.before = EMG_VERDICT_FATIGUING;
+    expect(&e, EMG_VERDICT_FATIGUING, EMG_REASON_FALLING);
+    e.ci95_percent[1] = 0.1;
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WIDE_INTERVAL);
     e.ci95_percent[0] = 0.1;
-    e.ci95_percent[1] = 0.9;
+    e.ci95_percent[1] = 0.9; /* within what would be steady, did it hold 0 */
+    expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WAITING);
+    e.before = EMG_VERDICT_RECOVERING;
     expect(&e, EMG_VERDICT_RECOVERING, EMG_REASON_RISING);
 }
 
@@ -133,6 +154,7 @@ static void joins_amplitude_and_spectrum_only_when_both_changes_are_certain(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(begins_with_more_evidence_than_it_lasts_with),
         cmocka_unit_test(gives_a_verdict_when_the_interval_excludes_zero),
         cmocka_unit_test(calls_steady_only_what_cannot_hide_a_relevant_change),
         cmocka_unit_test(judges_a_broken_trend_by_its_newest_segment),
