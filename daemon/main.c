@@ -9,6 +9,7 @@
 #include "daemon/options.h"
 #include "daemon/publisher.h"
 #include "daemon/selftest.h"
+#include "daemon/service.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
 
@@ -176,10 +177,30 @@ static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
     return error == EMG_OK ? emg_capture_start(d->capture, d->frames, problem) : error;
 }
 
+struct watchdog {
+    int64_t interval_ns, due_ns; /* interval 0: nobody watches */
+    uint64_t rounds;             /* of the worker, when last fed */
+};
+
+/* A worker that makes no more rounds lets the service manager act. */
+static void feed_watchdog(struct watchdog *watchdog, const struct emg_worker *worker)
+{
+    const int64_t now_ns = emg_clock_monotonic_ns();
+    const uint64_t rounds = emg_worker_rounds(worker);
+    if (watchdog->interval_ns == 0 || now_ns < watchdog->due_ns || rounds == watchdog->rounds)
+        return;
+    emg_service_tell("WATCHDOG=1");
+    watchdog->rounds = rounds;
+    watchdog->due_ns = now_ns + watchdog->interval_ns;
+}
+
 /* Runs until a signal, a shutdown request, the end of the source or its failure. */
 static enum emg_error serve(struct daemon *d, struct emg_problem *problem)
 {
+    struct watchdog watchdog = {.interval_ns = emg_service_watchdog_ns()};
+    emg_service_tell("READY=1");
     do {
+        feed_watchdog(&watchdog, d->worker);
         emg_capture_poll(d->capture);
         if (emg_capture_state(d->capture) == EMG_STREAM_LOST) {
             *problem = d->capture->failure;
@@ -192,6 +213,7 @@ static enum emg_error serve(struct daemon *d, struct emg_problem *problem)
 /* From the source downstream, so that each part still finds the next one at work. */
 static void tear_down(struct daemon *d, bool started)
 {
+    emg_service_tell("STOPPING=1");
     if (started) {
         struct pollfd done = {.fd = d->done_fd, .events = POLLIN};
         emg_capture_stop(d->capture);

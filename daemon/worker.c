@@ -20,6 +20,7 @@ struct emg_worker {
     bool started;
     _Atomic bool stop;
     _Atomic uint64_t messages_dropped;
+    _Atomic uint64_t rounds;
 
     /* the thread's own */
     int64_t load_since_ns, busy_ns; /* of the stretch that the next load figure covers */
@@ -107,6 +108,7 @@ static void *work(void *argument)
     emg_analysis_tell_state(w->analysis, EMG_STREAM_WAITING);
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         const int64_t begin_ns = emg_clock_monotonic_ns();
+        atomic_fetch_add_explicit(&w->rounds, 1, memory_order_relaxed);
         measure_load(w, begin_ns);
         size_t n_bytes = 0;
         const struct emg_block *block = emg_ring_front(w->config.frames, &n_bytes);
@@ -138,6 +140,11 @@ enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *proble
         return emg_problem_set(problem, EMG_ERROR_IO, "worker: no thread could be started");
     w->started = true;
     return EMG_OK;
+}
+
+uint64_t emg_worker_rounds(const struct emg_worker *w)
+{
+    return atomic_load_explicit(&w->rounds, memory_order_relaxed);
 }
 
 uint64_t emg_worker_messages_dropped(const struct emg_worker *w)
