@@ -1,5 +1,5 @@
-/* What a service manager is told, by systemd's notification protocol (sd_notify(3): datagrams to the socket that
- * NOTIFY_SOCKET names). Without one nothing happens. Main thread. */
+/* What a service manager is told, by systemd's notification protocol (sd_notify(3): datagrams to the socket
+ * that NOTIFY_SOCKET names). Without one nothing happens. Main thread. */
 #ifndef EMG_DAEMON_SERVICE_H
 #define EMG_DAEMON_SERVICE_H
 

@@ -37,7 +37,8 @@ void emg_worker_wire(const struct emg_worker *w, struct emg_wire *wire);
 enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *problem);
 
 /* Messages given up because the publisher did not keep up. Any thread. */
-/* Rounds that the thread has made; it makes one every millisecond or so, with or without frames. Any thread. */
+/* Rounds that the thread has made; it makes one every millisecond or so, with or without frames. Any thread.
+ */
 uint64_t emg_worker_rounds(const struct emg_worker *w);
 
 uint64_t emg_worker_messages_dropped(const struct emg_worker *w);

@@ -58,12 +58,9 @@ static void knows_each_action(void **state)
     static const struct {
         const char *argument;
         enum emg_action action;
-    } cases[] = {{"--list-devices", EMG_ACTION_LIST_DEVICES},
-                 {"--check-config", EMG_ACTION_CHECK_CONFIG},
-                 {"--print-config", EMG_ACTION_PRINT_CONFIG},
-                 {"--selftest", EMG_ACTION_SELFTEST},
-                 {"--version", EMG_ACTION_VERSION},
-                 {"--help", EMG_ACTION_HELP}};
+    } cases[] = {{"--list-devices", EMG_ACTION_LIST_DEVICES}, {"--check-config", EMG_ACTION_CHECK_CONFIG},
+                 {"--print-config", EMG_ACTION_PRINT_CONFIG}, {"--selftest", EMG_ACTION_SELFTEST},
+                 {"--version", EMG_ACTION_VERSION},           {"--help", EMG_ACTION_HELP}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(PARSE("emgd", cases[i].argument), EMG_OK);
         assert_int_equal(options.action, cases[i].action);
