@@ -2,12 +2,11 @@
  *
  * A notch takes the EMG out with the line and misses a line that is off its frequency (Mewett, Reynolds &
  * Nazeran 2004, Med Biol Eng Comput 42:524); a subtracted estimate does neither. Every 2 cycles of nominal
- * mains the newest 6 cycles are transformed at the harmonics and half-way between them. The frequency is the
- * maximum-likelihood one over the newest 4 to 5 s: the maximum of the periodogram summed over harmonics, each
- * divided by its noise, each moment weighted by the inverse of the EMG's power, so that the rest between
- * contractions counts most. Without a significant line nothing is subtracted: the output is the input bit
- * for bit. Zero delay. One instance serves one channel, one thread; creation and destruction of all instances
- * must happen on one thread at a time (FFTW's planner is not thread-safe). */
+ * mains the newest 6 cycles are transformed at the harmonics and half-way between them, and the line is
+ * fitted to the newest 4 to 5 s of these, in which the rest between contractions counts most
+ * (dsp/mains_fit.h). Without a significant line nothing is subtracted: the output is the input bit for bit.
+ * Zero delay. One instance serves one channel, one thread; creation and destruction of all instances must
+ * happen on one thread at a time (FFTW's planner is not thread-safe). */
 #ifndef EMG_DSP_MAINS_H
 #define EMG_DSP_MAINS_H
 
@@ -17,15 +16,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Harmonics beyond this many are left alone. */
-#define EMG_MAINS_HARMONICS_MAX 16
-
 struct emg_mains;
 
 struct emg_mains_config {
     double rate_hz;    /* 500..4200 */
     double nominal_hz; /* 50 or 60; the line is sought within 1 Hz of it */
-    double highest_hz; /* harmonics up to here and below 0.48 x rate; >= nominal_hz */
+    double highest_hz; /* harmonics up to here and below 0.48 x rate, at most the first 16; >= nominal_hz */
 };
 
 struct emg_mains_state {

@@ -1,5 +1,7 @@
 #include "dsp/stride.h"
 
+#include "dsp/footswitch.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +22,6 @@ enum {
 static const double CYCLE_LEAST_S = 0.45, CYCLE_MOST_S = 2.5;
 static const double STALE_S = 5.0;
 
-static const double RELEASE = 0.8; /* of the threshold */
-static const double CONTACT_S = 0.010, BOUNCE_S = 0.025;
-
 static const double DIP_S = 0.12;                                   /* pause within a contraction */
 static const double GAIN = 2.2, TIMING_SD = 0.07, TOLERANCE = 0.25; /* shares of the period */
 static const double MISSED_COST = 2.0, EXTRA_COST = 0.5, EXTRA_SHARE_COST = 2.0;
@@ -34,23 +33,14 @@ static const double TRACKED = 2.5, KNOWN_PERIOD = 1.5;
 static const double SURE_DEVIATION = 0.12, SURE_DEVIATION_WEAK = 0.06, SURE_SHARE = 0.5;
 static const double ALTERNATION_LN = 0.3, ALTERNATION_T = 5.0, ALTERNATION_DOUBT_T = 4.0;
 
-struct contact {
-    bool known;           /* some sample has told up from down */
-    bool up;              /* the signal is above the threshold, and has been ... */
-    uint64_t since_frame; /* ... from here on */
-    bool down;            /* the foot, after debouncing */
-    bool pending;         /* it may have come down ... */
-    uint64_t edge_frame;  /* ... here */
-    bool before;          /* there is a contact that a cycle may begin with ... */
-    uint64_t last_frame;  /* ... here */
-};
-
 struct emg_stride {
     struct emg_stride_config config;
     uint64_t now_frame; /* behind what was given last */
     uint64_t end_frame; /* of the newest cycle */
 
-    struct contact contact;
+    struct emg_footswitch *footswitch; /* NULL: fed by EMG */
+    bool has_contact;                  /* there is a contact that a cycle may begin with ... */
+    uint64_t contact_frame;            /* ... here */
 
     struct emg_stride_burst bursts[BURSTS]; /* oldest first */
     size_t n_bursts;
@@ -81,24 +71,24 @@ struct chain {
     unsigned place[BURSTS]; /* the stride each belongs to, counted from the first */
 };
 
-static bool is_valid(const struct emg_stride_config *c)
-{
-    if (!(c->rate_hz >= 500.0 && c->rate_hz <= 1e6))
-        return false;
-    if (c->source == EMG_STRIDE_EMG)
-        return true;
-    return c->source == EMG_STRIDE_FOOTSWITCH && c->threshold >= 0.0 && c->threshold <= 1.0;
-}
-
 enum emg_error emg_stride_create(struct emg_stride **out, const struct emg_stride_config *config)
 {
     *out = NULL;
-    if (!is_valid(config))
+    if (!(config->rate_hz >= 500.0 && config->rate_hz <= 1e6) ||
+        (config->source != EMG_STRIDE_FOOTSWITCH && config->source != EMG_STRIDE_EMG))
         return EMG_ERROR_ARGUMENT;
     struct emg_stride *q = calloc(1, sizeof *q);
     if (q == NULL)
         return EMG_ERROR_MEMORY;
     q->config = *config;
+    if (config->source == EMG_STRIDE_FOOTSWITCH) {
+        const struct emg_footswitch_config footswitch = {config->rate_hz, config->threshold};
+        const enum emg_error error = emg_footswitch_create(&q->footswitch, &footswitch);
+        if (error != EMG_OK) {
+            emg_stride_destroy(q);
+            return error;
+        }
+    }
     emg_stride_reset(q);
     *out = q;
     return EMG_OK;
@@ -124,69 +114,29 @@ static void push(struct emg_stride *q, uint64_t first_frame, uint64_t end_frame)
     q->end_frame = end_frame;
 }
 
-/* Draws the conclusions from a signal that has stayed where it is until now_frame. */
-static void settle(struct emg_stride *q, uint64_t now_frame)
+static void step(struct emg_stride *q, uint64_t contact_frame)
 {
-    struct contact *c = &q->contact;
-    const double stayed_s = seconds(q, c->since_frame, now_frame);
-    if (!c->up) {
-        if (stayed_s >= BOUNCE_S)
-            c->down = c->pending = false;
+    if (q->has_contact && seconds(q, q->contact_frame, contact_frame) < CYCLE_LEAST_S)
         return;
-    }
-    if (!c->pending || stayed_s < CONTACT_S)
-        return;
-    c->pending = false;
-    c->down = true;
-    if (c->before && seconds(q, c->last_frame, c->edge_frame) < CYCLE_LEAST_S)
-        return;
-    if (c->before)
-        push(q, c->last_frame, c->edge_frame);
-    c->before = true;
-    c->last_frame = c->edge_frame;
-}
-
-static void turn(struct emg_stride *q, bool up, uint64_t frame)
-{
-    struct contact *c = &q->contact;
-    settle(q, frame);
-    c->up = up;
-    c->since_frame = frame;
-    if (up && !c->down && !c->pending) {
-        c->pending = true;
-        c->edge_frame = frame;
-    }
+    if (q->has_contact)
+        push(q, q->contact_frame, contact_frame);
+    q->has_contact = true;
+    q->contact_frame = contact_frame;
 }
 
 void emg_stride_footswitch(struct emg_stride *q, const float *x, size_t n, uint64_t first_frame)
 {
-    if (q->config.source != EMG_STRIDE_FOOTSWITCH || n == 0)
+    if (q->footswitch == NULL || n == 0)
         return;
     if (first_frame != q->now_frame)
         emg_stride_interrupt(q, first_frame);
-    struct contact *c = &q->contact;
-    const float threshold = (float)q->config.threshold;
-    const float release = (float)(RELEASE * q->config.threshold);
-    size_t i = 0;
-    while (!c->known && i < n) {
-        c->known = !isnan(x[i]);
-        c->up = c->down = x[i] > threshold;
-        c->since_frame = first_frame + i++;
-    }
-    while (i < n) {
-        if (c->up) {
-            while (i < n && !(x[i] <= release))
-                i++;
-        } else {
-            while (i < n && !(x[i] > threshold))
-                i++;
-        }
-        if (i < n)
-            turn(q, !c->up, first_frame + i);
+    for (size_t done = 0; done < n;) {
+        struct emg_footswitch_contact contact;
+        done += emg_footswitch_execute(q->footswitch, x + done, n - done, first_frame + done, &contact);
+        if (contact.is_found)
+            step(q, contact.frame);
     }
     q->now_frame = first_frame + n;
-    if (c->known)
-        settle(q, q->now_frame);
 }
 
 /* By insertion: there are few, and qsort may allocate. */
@@ -479,7 +429,9 @@ struct emg_stride_state emg_stride_state(const struct emg_stride *q)
 
 void emg_stride_interrupt(struct emg_stride *q, uint64_t first_frame)
 {
-    q->contact = (struct contact){.known = false};
+    if (q->footswitch != NULL)
+        emg_footswitch_reset(q->footswitch);
+    q->has_contact = false;
     q->n_bursts = 0;
     q->after_a_gap = true;
     q->now_frame = first_frame;
@@ -487,11 +439,14 @@ void emg_stride_interrupt(struct emg_stride *q, uint64_t first_frame)
 
 void emg_stride_reset(struct emg_stride *q)
 {
-    const struct emg_stride_config config = q->config;
-    *q = (struct emg_stride){.config = config, .period_s = NAN, .after_a_gap = true};
+    *q = (struct emg_stride){.config = q->config, .footswitch = q->footswitch, .period_s = NAN};
+    emg_stride_interrupt(q, 0);
 }
 
 void emg_stride_destroy(struct emg_stride *q)
 {
+    if (q == NULL)
+        return;
+    emg_footswitch_destroy(q->footswitch);
     free(q);
 }

@@ -1,11 +1,7 @@
 /* Gait cycles of one leg, from its foot switch or from the contractions of its soleus.
  *
- * Foot switch: a cycle lasts from contact to contact. The foot is down when the signal rises above the
- * threshold and up when it falls to 80 % of it. Contact counts once the signal has stayed up for 10 ms, which
- * outlives a spike but not the decay that an AC-coupled input makes of a step, and release once it has stayed
- * down for 25 ms, which outlives the bounce of a contact; each is dated at its first edge. A contact less
- * than 0.45 s after the one before it is the same foot still rolling on; more than 2.5 s after it the leg
- * stood.
+ * Foot switch: a cycle lasts from contact to contact (dsp/footswitch.h). A contact less than 0.45 s after the
+ * one before it is the same foot still rolling on; more than 2.5 s after it the leg stood.
  *
  * EMG: a cycle lasts from the onset of the stride's main contraction to that of the next stride. Among the
  * newest 16 contractions, dynamic programming looks for the chain of main ones that keeps the most regular

@@ -7,8 +7,8 @@ import tempfile
 
 # Floors from the ground up; the first pattern that fits a file (without its ending) counts.
 FLOORS = [
-    (0, r"dsp/(error|realtime)"),
-    (2, r"dsp/(muscle|contractions|course|spectral|leg)"),
+    (0, r"dsp/(error|phasor|realtime)"),
+    (2, r"dsp/(muscle|contractions|course|spectral|leg|mains|stride)"),
     (1, r"dsp/\w+"),
     (5, r"daemon/main"),
     (4, r"daemon/(worker|capture\w*|publisher|control|devices|soundio_backend|soundio_read)"),

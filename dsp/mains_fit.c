@@ -1,0 +1,481 @@
+#include "dsp/mains_fit.h"
+
+#include <fftw3.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double PI = 3.14159265358979323846;
+
+enum {
+    HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
+    HISTORY = 120, /* hops that the estimate may use: 4 s at 60 Hz, 4.8 s at 50 */
+    SHORT = 25,    /* hops of the short search, for a line that has just appeared */
+    FEWEST = 8,    /* hops below which nothing is decided */
+    FFT = 256,     /* of the search: 2.5 points a resolution cell or more */
+    SETTLING = 4,  /* refinements from the grid's point to the maximum */
+};
+
+/* How many of the newest hops are asked whether the line is still the same. */
+static const size_t RECENT[] = {5, 10};
+
+static const double RANGE_HZ = 1.05;      /* of the search about nominal */
+static const double FARTHEST_HZ = 1.3;    /* a line that is tracked beyond this is none */
+static const double DRIFT_SD_HZ_S = 0.01; /* prior of the frequency's rate of change */
+static const double QUIETEST = 1e-5;      /* floor of a hop's EMG power, relative to the mean */
+static const double PRIOR_DOF = 4.0; /* weight of the noise half-way against that beside the line itself */
+static const double ENTRY = 4.0;     /* |amplitude|^2 over its variance for a say in the frequency */
+static const double ALONE = 12.0;    /* most that one harmonic may bring to the log likelihood */
+static const double LOUD = 0.2;      /* of their number's share of the weights: hops in a contraction */
+static const double SHAPE = 3.0;     /* by which the spectrum of a contraction may exceed that half-way */
+/* Excess of the log likelihood ratio below which the line is gone, and above which it has changed. */
+static const double RELEASE = -10.0, CHANGED = -6.0;
+
+/* Of the newest hops, `hops` of them: */
+struct fit {
+    size_t hops;
+    double independent;                /* hops that count as independent and equally weighted */
+    struct emg_phasor mean[HARMONICS]; /* complex amplitude at the centre of the newest window */
+    double half[HARMONICS];            /* variance of the same half-way between the harmonics */
+    double variance[HARMONICS];        /* of mean, E|error|^2 */
+    double line[HARMONICS];            /* log likelihood ratio of a line against none, its noise unknown */
+};
+
+struct emg_mains_fit {
+    double nominal_hz, hop_s;
+    size_t harmonics, halves;
+    double overlap; /* hops per independent hop */
+
+    struct emg_phasor z[HARMONICS][HISTORY]; /* amplitudes at k x nominal, a ring */
+    double half[HARMONICS][HISTORY];         /* powers at (k + 1/2) x nominal, likewise */
+    size_t at, known;                        /* newest hop; hops up to it that may be used */
+
+    double weight[HISTORY]; /* of the hops in a fit, newest first */
+    struct emg_phasor demodulated[HARMONICS][HISTORY];
+    fftwf_complex *series;           /* [FFT] */
+    fftwf_complex *lines[HARMONICS]; /* [FFT] */
+    fftwf_plan transform;
+
+    bool locked, turn;
+    double frequency_hz, drift_hz_s; /* at the centre of the newest window */
+};
+
+static bool config_is_valid(const struct emg_mains_fit_config *c)
+{
+    return (c->nominal_hz == 50.0 || c->nominal_hz == 60.0) && c->hop_s > 0.0 && c->hop_s <= 0.1 &&
+           c->harmonics > 0 && c->harmonics <= HARMONICS && c->halves > 0 && c->halves <= c->harmonics &&
+           c->overlap >= 1.0 && isfinite(c->overlap);
+}
+
+static enum emg_error allocate(struct emg_mains_fit *q)
+{
+    q->series = fftwf_alloc_complex(FFT);
+    if (!q->series)
+        return EMG_ERROR_MEMORY;
+    for (size_t k = 0; k < q->harmonics; k++) {
+        q->lines[k] = fftwf_alloc_complex(FFT);
+        if (!q->lines[k])
+            return EMG_ERROR_MEMORY;
+        memset(q->lines[k], 0, FFT * sizeof *q->lines[k]);
+    }
+    memset(q->series, 0, FFT * sizeof *q->series);
+    q->transform = fftwf_plan_dft_1d(FFT, q->series, q->lines[0], FFTW_FORWARD, FFTW_ESTIMATE);
+    return q->transform ? EMG_OK : EMG_ERROR_MEMORY;
+}
+
+enum emg_error emg_mains_fit_create(struct emg_mains_fit **out, const struct emg_mains_fit_config *config)
+{
+    *out = NULL;
+    if (!config_is_valid(config))
+        return EMG_ERROR_ARGUMENT;
+    struct emg_mains_fit *q = calloc(1, sizeof *q);
+    if (!q)
+        return EMG_ERROR_MEMORY;
+    q->nominal_hz = config->nominal_hz;
+    q->hop_s = config->hop_s;
+    q->harmonics = config->harmonics;
+    q->halves = config->halves;
+    q->overlap = config->overlap;
+    const enum emg_error error = allocate(q);
+    if (error != EMG_OK) {
+        emg_mains_fit_destroy(q);
+        return error;
+    }
+    emg_mains_fit_reset(q);
+    *out = q;
+    return EMG_OK;
+}
+
+/* Place in the rings of the hop that is `age` hops older than the newest. */
+static size_t place_of(const struct emg_mains_fit *q, size_t age)
+{
+    return (q->at + HISTORY - age) % HISTORY;
+}
+
+/* Density at harmonic k (from 0) that the density half-way gives, [halves] in any unit of power. Below the
+ * first harmonic motion may reign: there the slope of the two above goes on, if the spectrum falls. */
+static double beside(const struct emg_mains_fit *q, const double *half, size_t k)
+{
+    if (k == 0) {
+        const double slope = q->halves > 1 && half[1] > 0.0 ? sqrt(half[0] / half[1]) : 1.0;
+        return half[0] * fmin(fmax(slope, 1.0), 2.0);
+    }
+    return k < q->halves ? 0.5 * (half[k - 1] + half[k]) : half[k - 1];
+}
+
+/* Weights the newest hops, the sum of weights being 1, by the inverse of their EMG power: that half-way, each
+ * relative to its mean, over the hop and its neighbours. Returns the number of hops that count, 0 for a
+ * signal without power. */
+static double weight_hops(struct emg_mains_fit *q, size_t hops)
+{
+    double level[HISTORY] = {0.0};
+    double sum = 0.0, squares = 0.0;
+
+    for (size_t b = 0; b < q->halves; b++) {
+        double total = 0.0;
+        for (size_t age = 0; age < hops; age++)
+            total += q->half[b][place_of(q, age)];
+        if (!(total > 0.0))
+            return 0.0;
+        for (size_t age = 0; age < hops; age++)
+            level[age] += q->half[b][place_of(q, age)] / (total * (double)q->halves);
+    }
+    for (size_t age = 0; age < hops; age++) {
+        const double newer = level[age > 0 ? age - 1 : 0], older = level[age + 1 < hops ? age + 1 : age];
+        q->weight[age] = 1.0 / ((newer + level[age] + older) / 3.0 + QUIETEST / (double)hops);
+        sum += q->weight[age];
+    }
+    for (size_t age = 0; age < hops; age++) {
+        q->weight[age] /= sum;
+        squares += q->weight[age] * q->weight[age];
+    }
+    return 1.0 / (squares * q->overlap);
+}
+
+/* Variance of the weighted sum of the newest hops half-way between the harmonics, [halves]. */
+static void variance_between(const struct emg_mains_fit *q, size_t hops, double *half)
+{
+    for (size_t b = 0; b < q->halves; b++) {
+        half[b] = 0.0;
+        for (size_t age = 0; age < hops; age++)
+            half[b] += q->weight[age] * q->weight[age] * q->half[b][place_of(q, age)] * q->overlap;
+    }
+}
+
+/* Joins the variance that the residuals give, `own`, with that half-way. */
+static double join(double independent, double own, double half)
+{
+    return ((independent - 1.0) * own + PRIOR_DOF * half) / (independent - 1.0 + PRIOR_DOF);
+}
+
+/* Log likelihood ratio of a complex mean of power p against zero, its variance known with dof degrees of
+ * freedom: exponentially distributed with mean 1 where there is no line. */
+static double likelihood_ratio(double p, double variance, double dof)
+{
+    return variance > 0.0 ? dof * log1p(p / (variance * dof)) : 0.0;
+}
+
+/* How far the log likelihood ratio of a line exceeds what noise reaches about once in 10^8, in whichever
+ * number m of harmonics it does so most: without a line the sum over m has a Gamma(m) distribution. One
+ * harmonic without others is no mains, unless it is the first. */
+static double excess(const double *likelihood, size_t harmonics)
+{
+    double sum = 0.0, most = -INFINITY;
+
+    for (size_t k = 0; k < harmonics; k++) {
+        const double m = (double)(k + 1);
+        sum += k > 0 ? fmin(likelihood[k], ALONE) : likelihood[k];
+        most = fmax(most, sum - (m + 5.0 * sqrt(m) + 12.0));
+    }
+    return most;
+}
+
+/* Turns every hop of every harmonic back by the phase that the model gives it. */
+static void demodulate(struct emg_mains_fit *q, size_t hops)
+{
+    for (size_t age = 0; age < hops; age++) {
+        const double t_s = -(double)age * q->hop_s;
+        const struct emg_phasor e =
+            emg_phasor_unit(-2.0 * PI * t_s * (q->frequency_hz + 0.5 * q->drift_hz_s * t_s));
+        struct emg_phasor turned = e;
+        for (size_t k = 0; k < q->harmonics; k++) {
+            q->demodulated[k][age] = emg_phasor_product(q->z[k][place_of(q, age)], turned);
+            turned = emg_phasor_product(turned, e);
+        }
+    }
+}
+
+/* Weighted mean of harmonic k, and its variance. */
+static void fit_harmonic(const struct emg_mains_fit *q, size_t k, struct fit *f)
+{
+    const struct emg_phasor *b = q->demodulated[k];
+    struct emg_phasor mean = {0.0, 0.0};
+    double spread = 0.0;
+
+    for (size_t age = 0; age < f->hops; age++) {
+        mean.re += q->weight[age] * b[age].re;
+        mean.im += q->weight[age] * b[age].im;
+    }
+    for (size_t age = 0; age < f->hops; age++) {
+        const struct emg_phasor rest = {b[age].re - mean.re, b[age].im - mean.im};
+        spread += q->weight[age] * q->weight[age] * emg_phasor_power(rest);
+    }
+    const double own = spread * q->overlap * f->independent / (f->independent - 1.0);
+    const double dof = f->independent - 1.0 + PRIOR_DOF;
+    f->mean[k] = mean;
+    f->variance[k] = join(f->independent, own, beside(q, f->half, k));
+    f->line[k] = likelihood_ratio(emg_phasor_power(mean), f->variance[k], dof);
+}
+
+/* Variance of what the newest hops bring to the weighted mean of each harmonic, `recent` of them, when they
+ * are a contraction among rest: the weights and the spectrum's shape are not to be relied on, what is
+ * half-way near the harmonic is. */
+static void variance_in_contraction(const struct emg_mains_fit *q, size_t recent, double *variance)
+{
+    double half[HARMONICS] = {0.0}, smooth[HARMONICS] = {0.0};
+
+    variance_between(q, recent, half);
+    for (size_t b = 0; b < q->halves; b++) {
+        const size_t first = b > 0 ? b - 1 : 0, last = b + 1 < q->halves ? b + 1 : b;
+        smooth[b] = 0.0;
+        for (size_t i = first; i <= last; i++)
+            smooth[b] += half[i] / (double)(last - first + 1);
+    }
+    for (size_t k = 0; k < q->harmonics; k++)
+        variance[k] = SHAPE * beside(q, smooth, k);
+}
+
+/* Whether the newest hops, `recent` of them, have another line than those before. */
+static bool has_changed(const struct emg_mains_fit *q, const struct fit *f, size_t recent)
+{
+    double likelihood[HARMONICS] = {0.0}, variance[HARMONICS], weight = 0.0;
+    double dof = f->independent - 1.0 + PRIOR_DOF, least = INFINITY;
+
+    if (f->hops < recent + RECENT[0] || !(f->independent > 1.5))
+        return false;
+    for (size_t age = 0; age < recent; age++) {
+        weight += q->weight[age];
+        least = fmin(least, q->weight[age]);
+    }
+    if (1.0 - weight < LOUD * (double)(f->hops - recent) / (double)f->hops)
+        return false; /* those before were a contraction and count little anyway */
+    /* The recent mean less the whole one is (1 - weight) of what it is less the earlier one. */
+    for (size_t k = 0; k < q->harmonics; k++)
+        variance[k] = f->variance[k] * weight * (1.0 - weight);
+    if (least < LOUD / (double)f->hops) {
+        variance_in_contraction(q, recent, variance);
+        dof = PRIOR_DOF;
+    }
+    for (size_t k = 0; k < q->harmonics; k++) {
+        struct emg_phasor apart = {0.0, 0.0};
+        for (size_t age = 0; age < recent; age++) {
+            apart.re += q->weight[age] * (q->demodulated[k][age].re - f->mean[k].re);
+            apart.im += q->weight[age] * (q->demodulated[k][age].im - f->mean[k].im);
+        }
+        likelihood[k] = likelihood_ratio(emg_phasor_power(apart), variance[k], dof);
+    }
+    return excess(likelihood, q->harmonics) > CHANGED;
+}
+
+/* One Gauss-Newton step for frequency and rate of change on the phases of the harmonics that stand out of the
+ * noise; each harmonic's own phase is projected out, the rate has a prior of zero mean. */
+static void fit_frequency(struct emg_mains_fit *q, const struct fit *f)
+{
+    double gain[HARMONICS], information = 0.0, mean[2] = {0.0, 0.0};
+    double a = 0.0, b = 0.0, c = 0.0, along = 0.0, bend = 0.0;
+
+    for (size_t k = 0; k < q->harmonics; k++) {
+        const double ratio = emg_phasor_power(f->mean[k]) / f->variance[k], order = (double)(k + 1);
+        gain[k] = ratio > ENTRY ? order / f->variance[k] : 0.0;
+        information += gain[k] * order * emg_phasor_power(f->mean[k]);
+    }
+    for (size_t age = 0; age < f->hops; age++) {
+        const double t_s = -(double)age * q->hop_s;
+        mean[0] += q->weight[age] * 2.0 * PI * t_s;
+        mean[1] += q->weight[age] * PI * t_s * t_s;
+    }
+    for (size_t age = 0; age < f->hops; age++) {
+        const double t_s = -(double)age * q->hop_s, w = 2.0 * q->weight[age];
+        const double u = 2.0 * PI * t_s - mean[0], v = PI * t_s * t_s - mean[1];
+        double ahead = 0.0;
+        for (size_t k = 0; k < q->harmonics; k++) {
+            const struct emg_phasor z = q->demodulated[k][age], m = f->mean[k];
+            ahead += gain[k] * (m.re * z.im - m.im * z.re);
+        }
+        a += w * information * u * u;
+        b += w * information * u * v;
+        c += w * information * v * v;
+        along += w * ahead * u;
+        bend += w * ahead * v;
+    }
+    c += 1.0 / (DRIFT_SD_HZ_S * DRIFT_SD_HZ_S);
+    bend -= q->drift_hz_s / (DRIFT_SD_HZ_S * DRIFT_SD_HZ_S);
+    const double determinant = a * c - b * b;
+    if (!(determinant > 0.0))
+        return;
+    q->frequency_hz += (c * along - b * bend) / determinant;
+    q->drift_hz_s += (a * bend - b * along) / determinant;
+}
+
+/* Fits the known hops at the present frequency and moves that towards the maximum. */
+static struct fit refine(struct emg_mains_fit *q)
+{
+    const size_t hops = q->known;
+    struct fit f = {.hops = hops};
+
+    f.independent = weight_hops(q, hops);
+    if (!(f.independent > 1.5))
+        return f;
+    variance_between(q, hops, f.half);
+    demodulate(q, hops);
+    for (size_t k = 0; k < q->harmonics; k++)
+        fit_harmonic(q, k, &f);
+    fit_frequency(q, &f);
+    return f;
+}
+
+/* A frequency found by the search. */
+struct candidate {
+    double frequency_hz;
+    double line[HARMONICS]; /* as in a fit */
+};
+
+/* Power of the mean of harmonic k at frequency_hz, from its transformed series. A hop is a whole number of
+ * cycles of nominal only up to its rounding to samples. */
+static double power_at(const struct emg_mains_fit *q, size_t k, double frequency_hz)
+{
+    const long bin = lround((double)(k + 1) * frequency_hz * FFT * q->hop_s);
+    const fftwf_complex *z = q->lines[k] + bin % FFT;
+
+    return (double)(*z)[0] * (double)(*z)[0] + (double)(*z)[1] * (double)(*z)[1];
+}
+
+/* The most likely frequency in the whole range, by the newest hops. The grid is that of the highest harmonic.
+ */
+static struct candidate search(struct emg_mains_fit *q, size_t hops)
+{
+    struct candidate found = {.frequency_hz = q->nominal_hz};
+    const double independent = weight_hops(q, hops);
+    double total[HARMONICS] = {0.0}, half[HARMONICS], best = 0.0;
+    if (!(independent > 1.5))
+        return found;
+
+    variance_between(q, hops, half);
+    for (size_t k = 0; k < q->harmonics; k++) {
+        for (size_t age = 0; age < hops; age++) {
+            const struct emg_phasor z = q->z[k][place_of(q, age)];
+            q->series[hops - 1 - age][0] = (float)(q->weight[age] * z.re);
+            q->series[hops - 1 - age][1] = (float)(q->weight[age] * z.im);
+            total[k] += q->weight[age] * q->weight[age] * emg_phasor_power(z) * q->overlap;
+        }
+        memset(q->series + hops, 0, (FFT - hops) * sizeof *q->series);
+        fftwf_execute_dft(q->transform, q->series, q->lines[k]);
+    }
+
+    const double dof = independent - 1.0 + PRIOR_DOF;
+    const double step_hz = 1.0 / (FFT * q->hop_s * (double)q->harmonics);
+    const long steps = lround(RANGE_HZ / step_hz);
+    for (long i = -steps; i <= steps; i++) {
+        const double frequency_hz = q->nominal_hz + (double)i * step_hz;
+        double ratio[HARMONICS], likelihood = 1.0;
+        for (size_t k = 0; k < q->harmonics; k++) {
+            const double p = power_at(q, k, frequency_hz);
+            const double own = fmax(total[k] - p / independent, 0.0) * independent / (independent - 1.0);
+            ratio[k] = 1.0 + p / (join(independent, own, beside(q, half, k)) * dof);
+            likelihood *= ratio[k];
+        }
+        if (likelihood > best) {
+            best = likelihood;
+            found.frequency_hz = frequency_hz;
+            memcpy(found.line, ratio, sizeof ratio);
+        }
+    }
+    for (size_t k = 0; k < q->harmonics; k++)
+        found.line[k] = best > 0.0 ? dof * log(found.line[k]) : 0.0;
+    return found;
+}
+
+/* Takes the line at frequency_hz as the one to follow, and forgets the hops before the newest ones, if the
+ * fit over these confirms it. */
+static struct fit try_lock(struct emg_mains_fit *q, double frequency_hz, size_t hops)
+{
+    const size_t known = q->known;
+    struct fit f = {0};
+
+    q->known = hops;
+    q->frequency_hz = frequency_hz;
+    q->drift_hz_s = 0.0;
+    for (unsigned i = 0; i < SETTLING; i++)
+        f = refine(q);
+    q->locked = excess(f.line, q->harmonics) > 0.0;
+    if (!q->locked)
+        q->known = known;
+    return f;
+}
+
+static struct fit acquire(struct emg_mains_fit *q)
+{
+    /* In turn, so that the cost of a hop stays even. */
+    q->turn = !q->turn;
+    const size_t hops = q->turn && q->known > SHORT ? SHORT : q->known;
+    if (hops < FEWEST)
+        return (struct fit){0};
+    const struct candidate found = search(q, hops);
+    if (!(excess(found.line, q->harmonics) > 0.0))
+        return (struct fit){0};
+    return try_lock(q, found.frequency_hz, hops);
+}
+
+static struct fit track(struct emg_mains_fit *q)
+{
+    q->frequency_hz += q->drift_hz_s * q->hop_s;
+    struct fit f = refine(q);
+    for (size_t i = 0; i < sizeof RECENT / sizeof RECENT[0]; i++)
+        if (has_changed(q, &f, RECENT[i])) {
+            q->known = RECENT[i];
+            f = refine(q);
+            break;
+        }
+    q->locked = excess(f.line, q->harmonics) > RELEASE && fabs(q->frequency_hz - q->nominal_hz) < FARTHEST_HZ;
+    return f;
+}
+
+struct emg_mains_line emg_mains_fit_execute(struct emg_mains_fit *q, const struct emg_phasor *amplitude,
+                                            const double *half)
+{
+    q->at = (q->at + 1) % HISTORY;
+    q->known = q->known < HISTORY ? q->known + 1 : HISTORY;
+    for (size_t k = 0; k < q->harmonics; k++)
+        q->z[k][q->at] = amplitude[k];
+    for (size_t b = 0; b < q->halves; b++)
+        q->half[b][q->at] = half[b];
+
+    const struct fit f = q->locked ? track(q) : acquire(q);
+    struct emg_mains_line line = {
+        .locked = q->locked, .frequency_hz = q->frequency_hz, .drift_hz_s = q->drift_hz_s};
+    memcpy(line.amplitude, f.mean, sizeof f.mean);
+    memcpy(line.variance, f.variance, sizeof f.variance);
+    return line;
+}
+
+void emg_mains_fit_reset(struct emg_mains_fit *q)
+{
+    q->at = 0;
+    q->known = 0;
+    q->locked = false;
+    q->turn = false;
+    q->frequency_hz = q->nominal_hz;
+    q->drift_hz_s = 0.0;
+}
+
+void emg_mains_fit_destroy(struct emg_mains_fit *q)
+{
+    if (!q)
+        return;
+    if (q->transform)
+        fftwf_destroy_plan(q->transform);
+    for (size_t k = 0; k < q->harmonics; k++)
+        fftwf_free(q->lines[k]);
+    fftwf_free(q->series);
+    free(q);
+}
