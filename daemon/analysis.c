@@ -130,7 +130,6 @@ enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_c
     a->status.load_percent = NAN;
     a->status.clock_ppm = NAN;
     a->status.clock_ppm_se = NAN;
-    emg_drift_init(&a->drift, stream->rate_hz);
     for (size_t i = 0; i < sizeof a->status.latency_ms / sizeof a->status.latency_ms[0]; i++)
         a->status.latency_ms[i] = NAN;
     ticker_init(&a->tickers[TICK_ACTIVATION], stream->rate_hz, config->analysis.activation_hz);
@@ -163,8 +162,9 @@ void emg_analysis_set_start(struct emg_analysis *a, double start_t)
     a->start_t = start_t;
 }
 
-void emg_analysis_set_epoch(struct emg_analysis *a, double epoch_t)
+void emg_analysis_set_clock(struct emg_analysis *a, const struct emg_drift *clock, double epoch_t)
 {
+    a->clock = clock;
     a->epoch_t = epoch_t;
 }
 
@@ -231,9 +231,8 @@ static void execute_stretch(struct emg_analysis *a, const float *frames, size_t 
 void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
 {
     a->arrival_ns = block->host_ns;
-    if (a->stream.realtime) {
-        emg_drift_add(&a->drift, block->first_frame + block->n_frames, block->host_ns);
-        const struct emg_drift_state clock = emg_drift_state(&a->drift);
+    if (a->clock != NULL) {
+        const struct emg_drift_state clock = emg_drift_state(a->clock);
         a->status.clock_ppm = clock.ppm;
         a->status.clock_ppm_se = clock.ppm_se;
     }
@@ -262,6 +261,11 @@ void emg_analysis_tell_state(struct emg_analysis *a, enum emg_stream_state state
 {
     emg_analysis_emit_device(a, state);
     emg_analysis_emit_status(a);
+}
+
+void emg_analysis_set_realtime(struct emg_analysis *a, bool granted)
+{
+    a->status.realtime = granted ? EMG_REALTIME_GRANTED : EMG_REALTIME_REFUSED;
 }
 
 void emg_analysis_set_load(struct emg_analysis *a, double ring_peak_percent, double load_percent)

@@ -9,6 +9,7 @@
 
 #include "daemon/block.h"
 #include "daemon/config.h"
+#include "daemon/drift.h"
 #include "daemon/montage.h"
 #include "daemon/problem.h"
 #include "daemon/stream.h"
@@ -34,10 +35,10 @@ void emg_analysis_wire(const struct emg_analysis *a, struct emg_wire *wire);
 /* Unix time of frame 0; to be set before the first block where the stream does not know it. */
 void emg_analysis_set_start(struct emg_analysis *a, double start_t);
 
-/* Unix time of CLOCK_MONOTONIC's zero, as it was when the stream began: to be set before the first block of a
- * device, whose frames are dated by its clock's fit to the host's. Later steps of the wall clock move
- * nothing. */
-void emg_analysis_set_epoch(struct emg_analysis *a, double epoch_t);
+/* To be set before the first block of a device: its clock's fit to the host's, kept up by the caller with
+ * every block before it is analysed, by which its frames are dated; and the Unix time of CLOCK_MONOTONIC's
+ * zero, as it was when the stream began. Later steps of the wall clock move nothing. */
+void emg_analysis_set_clock(struct emg_analysis *a, const struct emg_drift *clock, double epoch_t);
 
 /* Analyses one block and emits what completes in it. The first one is preceded by event.device "running", the
  * last one is followed by event.device and status "ended". */
@@ -45,6 +46,9 @@ EMG_REALTIME void emg_analysis_execute(struct emg_analysis *a, const struct emg_
 
 /* Emits event.device when the state is new, and a status: for the times when no frames come. */
 EMG_REALTIME void emg_analysis_tell_state(struct emg_analysis *a, enum emg_stream_state state);
+
+/* Whether all that was asked of the kernel for real time was granted, as the next status messages tell. */
+EMG_REALTIME void emg_analysis_set_realtime(struct emg_analysis *a, bool granted);
 
 /* What the next status messages carry of the ring and the worker; NaN, as at the start, for unknown. */
 EMG_REALTIME void emg_analysis_set_load(struct emg_analysis *a, double ring_peak_percent,

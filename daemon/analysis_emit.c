@@ -11,8 +11,8 @@ static const uint32_t LASTING_FLAGS = ~(uint32_t)(EMG_FLAG_GAP | EMG_FLAG_UNSETT
 
 static double time_of(const struct emg_analysis *a, uint64_t frame)
 {
-    const int64_t host_ns = a->stream.realtime ? emg_drift_time_ns(&a->drift, frame) : 0;
-    if (host_ns == 0 || isnan(a->epoch_t))
+    const int64_t host_ns = a->clock != NULL ? emg_drift_time_ns(a->clock, frame) : 0;
+    if (host_ns == 0)
         return a->start_t + (double)frame / a->stream.rate_hz;
     return a->epoch_t + 1e-9 * (double)host_ns;
 }

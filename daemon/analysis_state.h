@@ -43,7 +43,7 @@ struct emg_analysis {
     double epoch_t; /* Unix time of the host clock's zero; of a device */
     int64_t arrival_ns;
     uint64_t next_frame;
-    struct emg_drift drift; /* of a device's clock */
+    const struct emg_drift *clock; /* of a device; NULL: frames are dated by the nominal rate */
     struct emg_status status;
 };
 

@@ -18,6 +18,7 @@ static struct emg_block *reserve(struct emg_block_writer *writer, uint32_t n_fra
     block->n_frames = n_frames;
     block->gap_cause = writer->gap_cause;
     block->last = 0;
+    block->uncounted = writer->uncounted;
     return block;
 }
 
@@ -34,6 +35,7 @@ void emg_block_end(struct emg_block_writer *writer, int64_t host_ns)
     writer->open->host_ns = host_ns;
     writer->next_frame += writer->open->n_frames;
     writer->gap_cause = EMG_GAP_NONE;
+    writer->uncounted = false;
     writer->open = NULL;
     emg_ring_commit(writer->ring);
 }
@@ -44,6 +46,13 @@ void emg_block_skip(struct emg_block_writer *writer, uint64_t n_frames, enum emg
         return;
     writer->open = NULL;
     writer->next_frame += n_frames;
+    writer->gap_cause = (uint16_t)cause;
+}
+
+void emg_block_doubt(struct emg_block_writer *writer, enum emg_gap_cause cause)
+{
+    writer->open = NULL;
+    writer->uncounted = true;
     writer->gap_cause = (uint16_t)cause;
 }
 

@@ -16,8 +16,9 @@
 struct emg_capture {
     const struct emg_capture_kind *kind;
     struct emg_stream_info info; /* complete once open has returned */
-    _Atomic int state;           /* enum emg_stream_state */
-    struct emg_problem failure;  /* set before the state becomes LOST; empty when nothing failed */
+    _Atomic int state;           /* enum emg_stream_state; LOST: for ever, or until the device is back */
+    struct emg_problem failure;  /* set before the state becomes LOST for ever; empty when nothing failed */
+    _Atomic bool realtime_refused;
 };
 
 struct emg_capture_kind {
@@ -45,7 +46,8 @@ enum emg_error emg_capture_open(struct emg_capture **out, const struct emg_confi
 enum emg_error emg_capture_start(struct emg_capture *capture, struct emg_ring *ring,
                                  struct emg_problem *problem);
 
-/* To be called about ten times a second between start and stop. */
+/* To be called about twenty times a second between start and stop: a device that was lost is opened again
+ * when it is back. */
 void emg_capture_poll(struct emg_capture *capture);
 
 enum emg_stream_state emg_capture_state(const struct emg_capture *capture);

@@ -1,22 +1,22 @@
 #include "daemon/deadline.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
 /* Freed by whichever side is the last to need it. */
-struct task {
+struct emg_deadline {
     struct emg_deadline_call call;
     void *context;
+    pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t returned;
     bool done, abandoned;
 };
 
-static struct task *create_task(void)
+static struct emg_deadline *create_task(void)
 {
-    struct task *task = calloc(1, sizeof *task);
+    struct emg_deadline *task = calloc(1, sizeof *task);
     pthread_condattr_t attributes;
     if (task == NULL)
         return NULL;
@@ -28,7 +28,7 @@ static struct task *create_task(void)
     return task;
 }
 
-static void destroy_task(struct task *task)
+static void destroy_task(struct emg_deadline *task)
 {
     (void)pthread_cond_destroy(&task->returned);
     (void)pthread_mutex_destroy(&task->mutex);
@@ -37,7 +37,7 @@ static void destroy_task(struct task *task)
 
 static void *run(void *argument)
 {
-    struct task *task = argument;
+    struct emg_deadline *task = argument;
     task->call.work(task->context);
     (void)pthread_mutex_lock(&task->mutex);
     task->done = true;
@@ -66,32 +66,58 @@ static struct timespec after(double limit_s)
     return t;
 }
 
-enum emg_error emg_deadline_run(const struct emg_deadline_call *call, void *context, double limit_s)
+enum emg_error emg_deadline_begin(struct emg_deadline **out, const struct emg_deadline_call *call,
+                                  void *context)
 {
-    pthread_t thread;
-    struct task *task = create_task();
+    struct emg_deadline *task = create_task();
+    *out = NULL;
     if (task == NULL)
         return EMG_ERROR_IO;
     task->call = *call;
     task->context = context;
-    const struct timespec limit = after(limit_s);
-    if (pthread_create(&thread, NULL, run, task) != 0) {
+    if (pthread_create(&task->thread, NULL, run, task) != 0) {
         destroy_task(task);
         return EMG_ERROR_IO;
     }
-    (void)pthread_mutex_lock(&task->mutex);
-    while (!task->done && pthread_cond_timedwait(&task->returned, &task->mutex, &limit) == 0)
+    *out = task;
+    return EMG_OK;
+}
+
+bool emg_deadline_wait(struct emg_deadline *d, double limit_s)
+{
+    const struct timespec limit = after(limit_s);
+    (void)pthread_mutex_lock(&d->mutex);
+    while (!d->done && pthread_cond_timedwait(&d->returned, &d->mutex, &limit) == 0)
         ;
-    const bool done = task->done;
-    if (!done && call->abandon != NULL)
-        call->abandon(context);
-    task->abandoned = !done;
-    (void)pthread_mutex_unlock(&task->mutex);
+    const bool done = d->done;
+    (void)pthread_mutex_unlock(&d->mutex);
+    return done;
+}
+
+enum emg_error emg_deadline_end(struct emg_deadline *d)
+{
+    const pthread_t thread = d->thread;
+    (void)pthread_mutex_lock(&d->mutex);
+    const bool done = d->done;
+    if (!done && d->call.abandon != NULL)
+        d->call.abandon(d->context);
+    d->abandoned = !done;
+    (void)pthread_mutex_unlock(&d->mutex);
     if (!done) {
         (void)pthread_detach(thread);
         return EMG_ERROR_DEVICE;
     }
     (void)pthread_join(thread, NULL);
-    destroy_task(task);
+    destroy_task(d);
     return EMG_OK;
+}
+
+enum emg_error emg_deadline_run(const struct emg_deadline_call *call, void *context, double limit_s)
+{
+    struct emg_deadline *task = NULL;
+    const enum emg_error error = emg_deadline_begin(&task, call, context);
+    if (error != EMG_OK)
+        return error;
+    (void)emg_deadline_wait(task, limit_s);
+    return emg_deadline_end(task);
 }

@@ -22,7 +22,8 @@ void emg_devices_print(FILE *out)
         return;
     for (size_t i = 0; i < list->n_devices; i++) {
         const struct emg_soundio_device *device = &list->devices[i];
-        (void)fprintf(out, "soundio:%s:%s\n    %s\n", device->backend, device->id, device->name);
+        (void)fprintf(out, "soundio:%s:%s\n    %s%s%s\n", device->backend, device->id, device->name,
+                      device->serial[0] != '\0' ? ", serial " : "", device->serial);
         if (device->failure[0] != '\0')
             (void)fprintf(out, "    %s\n", device->failure);
         else

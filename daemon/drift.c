@@ -229,3 +229,8 @@ int64_t emg_drift_time_ns(const struct emg_drift *q, uint64_t frame)
     const double at_s = device_s(q, frame);
     return q->origin_ns + llround((at_s + line_s(q, at_s)) * 1e9);
 }
+
+double emg_drift_frames(const struct emg_drift *q, double seconds)
+{
+    return seconds * q->rate_hz / (1 + q->slope);
+}

@@ -80,4 +80,7 @@ EMG_REALTIME struct emg_drift_state emg_drift_state(const struct emg_drift *q);
  * it from the newest frame on, and its difference from the old is worked off within 10 s. */
 EMG_REALTIME int64_t emg_drift_time_ns(const struct emg_drift *q, uint64_t frame);
 
+/* Frames that the device samples in so many seconds of the host's, by its rate as far as it is known. */
+EMG_REALTIME double emg_drift_frames(const struct emg_drift *q, double seconds);
+
 #endif

@@ -8,12 +8,14 @@
 #include "daemon/montage.h"
 #include "daemon/options.h"
 #include "daemon/publisher.h"
+#include "daemon/schedule.h"
 #include "daemon/selftest.h"
 #include "daemon/service.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +26,9 @@
 
 enum { SELFTEST_TRIALS = 32 }; /* under half a minute */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { POLL_MS = 100, FINISH_MS = 500, MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20 };
-static const double FRAME_RING_S = 2.0;
+enum { POLL_MS = 50, FINISH_MS = 500 };
+enum { MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20, MOST_FRAME_RING_BYTES = 64 << 20 };
+static const double FRAME_RING_S = 8.0; /* more than a sound server keeps for a program that stands still */
 
 struct daemon {
     const struct emg_config *config;
@@ -54,23 +57,27 @@ static int block_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* What has already been taken as a request to end does not count twice. */
-static void unblock_signals(int signal_fd)
+/* From here on a signal ends the process at once. What has already been taken as a request to end does not
+ * count twice. Returns whether there was such a request. */
+static bool unblock_signals(int signal_fd)
 {
     struct signalfd_siginfo taken;
     sigset_t none;
+    bool asked = false;
     (void)sigemptyset(&none);
     while (read(signal_fd, &taken, sizeof taken) > 0)
-        ;
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        asked = true;
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+    return asked;
 }
 
 static enum emg_error create_rings(struct daemon *d, struct emg_problem *problem)
 {
     const struct emg_stream_info *info = &d->capture->info;
-    const size_t bytes = (size_t)(FRAME_RING_S * info->rate_hz) * info->n_channels * sizeof(float);
+    size_t bytes = (size_t)(FRAME_RING_S * info->rate_hz) * info->n_channels * sizeof(float);
+    bytes = bytes > LEAST_FRAME_RING_BYTES ? bytes : LEAST_FRAME_RING_BYTES;
     enum emg_error error =
-        emg_ring_create(&d->frames, bytes > LEAST_FRAME_RING_BYTES ? bytes : LEAST_FRAME_RING_BYTES);
+        emg_ring_create(&d->frames, bytes < MOST_FRAME_RING_BYTES ? bytes : MOST_FRAME_RING_BYTES);
     if (error == EMG_OK)
         error = emg_ring_create(&d->messages, MESSAGE_RING_BYTES);
     return error == EMG_OK ? EMG_OK : emg_problem_set(problem, error, "buffers: %s", emg_strerror(error));
@@ -153,6 +160,21 @@ static bool wait_for_audience(struct daemon *d)
     return true;
 }
 
+/* What is refused is told once, here and in each status. */
+static void ask_realtime(struct daemon *d)
+{
+    const bool unlocked = !emg_schedule_lock_memory();
+    const bool refused = atomic_load(&d->capture->realtime_refused) || emg_worker_realtime_refused(d->worker);
+    if (unlocked)
+        atomic_store(&d->capture->realtime_refused, true);
+    if (unlocked || refused)
+        emg_log(
+            "WARNING: %s%s%s refused: samples may be lost when the machine is busy. Give the user "
+            "\"rtprio %d\" and \"memlock unlimited\" in /etc/security/limits.d, or run emgd as the service",
+            refused ? "real-time priority" : "", refused && unlocked ? " and " : "",
+            unlocked ? "locked memory" : "", EMG_PRIORITY_CAPTURE);
+}
+
 static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
 {
     struct emg_wire wire;
@@ -174,7 +196,11 @@ static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
     if (!wait_for_audience(d))
         return EMG_OK;
     error = emg_worker_start(d->worker, problem);
-    return error == EMG_OK ? emg_capture_start(d->capture, d->frames, problem) : error;
+    if (error == EMG_OK)
+        error = emg_capture_start(d->capture, d->frames, problem);
+    if (error == EMG_OK && d->capture->info.realtime)
+        ask_realtime(d);
+    return error;
 }
 
 struct watchdog {
@@ -202,11 +228,14 @@ static enum emg_error serve(struct daemon *d, struct emg_problem *problem)
     do {
         feed_watchdog(&watchdog, d->worker);
         emg_capture_poll(d->capture);
-        if (emg_capture_state(d->capture) == EMG_STREAM_LOST) {
+        if (emg_capture_state(d->capture) == EMG_STREAM_LOST && d->capture->failure.text[0] != '\0') {
             *problem = d->capture->failure;
             return EMG_ERROR_DEVICE;
         }
     } while (!told_to_stop(d, POLL_MS));
+    struct pollfd signalled = {.fd = d->signal_fd, .events = POLLIN};
+    if (poll(&signalled, 1, 0) > 0)
+        d->urgent = unblock_signals(d->signal_fd);
     return EMG_OK;
 }
 
@@ -255,8 +284,8 @@ static int run(const struct emg_config *config)
     if (error == EMG_OK)
         error = serve(&d, &problem);
     tear_down(&d, started);
-    unblock_signals(
-        d.signal_fd); /* a subscriber that is behind must not keep the process from ending at once */
+    /* A subscriber that is behind must not keep the process from ending at once. */
+    (void)unblock_signals(d.signal_fd);
     if (d.zmq != NULL)
         (void)zmq_ctx_term(d.zmq);
     if (error != EMG_OK)

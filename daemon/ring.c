@@ -105,21 +105,46 @@ void emg_ring_commit(struct emg_ring *ring)
     atomic_store_explicit(&ring->written, end, memory_order_release);
 }
 
-const void *emg_ring_front(struct emg_ring *ring, size_t *n_bytes)
+static void see_written(struct emg_ring *ring, uint64_t read)
+{
+    ring->written_seen = atomic_load_explicit(&ring->written, memory_order_acquire);
+    if (ring->written_seen - read > ring->peak)
+        ring->peak = ring->written_seen - read;
+}
+
+void *emg_ring_front(struct emg_ring *ring, size_t *n_bytes)
 {
     uint64_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
     if (ring->written_seen == read) {
-        ring->written_seen = atomic_load_explicit(&ring->written, memory_order_acquire);
-        if (ring->written_seen - read > ring->peak)
-            ring->peak = ring->written_seen - read;
+        see_written(ring, read);
         if (ring->written_seen == read)
             return NULL;
     }
-    const struct record_header *header = header_at(ring, read);
+    struct record_header *header = header_at(ring, read);
     if (header->n_bytes == SKIP) {
         read += header->step;
         atomic_store_explicit(&ring->read, read, memory_order_release);
         header = header_at(ring, read);
+    }
+    *n_bytes = header->n_bytes;
+    return header + 1;
+}
+
+const void *emg_ring_after(struct emg_ring *ring, const void *record, size_t *n_bytes)
+{
+    const struct record_header *header = (const struct record_header *)record - 1;
+    const uint64_t mask = ring->capacity - 1;
+    const uint64_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
+    const uint64_t offset = (uint64_t)((const unsigned char *)header - ring->memory);
+    uint64_t next = read + ((offset - read) & mask) + header->step;
+    if (next == ring->written_seen)
+        see_written(ring, read);
+    if (next == ring->written_seen)
+        return NULL;
+    header = header_at(ring, next);
+    if (header->n_bytes == SKIP) {
+        next += header->step;
+        header = header_at(ring, next);
     }
     *n_bytes = header->n_bytes;
     return header + 1;

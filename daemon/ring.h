@@ -26,8 +26,13 @@ EMG_REALTIME void *emg_ring_reserve(struct emg_ring *ring, size_t n_bytes);
 /* Producer: publishes the reserved record. */
 EMG_REALTIME void emg_ring_commit(struct emg_ring *ring);
 
-/* Consumer: the oldest record and its length, or NULL when there is none. Stays valid until release. */
-EMG_REALTIME const void *emg_ring_front(struct emg_ring *ring, size_t *n_bytes);
+/* Consumer: the oldest record and its length, or NULL when there is none. It stays valid, and the consumer
+ * may write to it, until release. */
+EMG_REALTIME void *emg_ring_front(struct emg_ring *ring, size_t *n_bytes);
+
+/* Consumer: the record behind one that front or after gave since the last release, or NULL when there is none
+ * yet. */
+EMG_REALTIME const void *emg_ring_after(struct emg_ring *ring, const void *record, size_t *n_bytes);
 
 /* Consumer: gives the front record's room back. Call only after front gave a record. */
 EMG_REALTIME void emg_ring_release(struct emg_ring *ring);

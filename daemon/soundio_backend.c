@@ -1,11 +1,13 @@
 #include "daemon/soundio_backend.h"
 
 #include "daemon/deadline.h"
+#include "daemon/soundio_card.h"
 
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <pulse/introspect.h>
+#include <pulse/stream.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +83,18 @@ pa_operation *pa_context_get_server_info(pa_context *c, pa_server_info_cb_t cb, 
     if (operation == NULL)
         free(call);
     return operation;
+}
+
+/* A stream whose source goes must break off, and not move on to another source that is no muscle's. */
+typedef int connect_record(pa_stream *, const char *, const pa_buffer_attr *, pa_stream_flags_t);
+
+int pa_stream_connect_record(pa_stream *s, const char *dev, const pa_buffer_attr *attr,
+                             pa_stream_flags_t flags)
+{
+    connect_record *real = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "pa_stream_connect_record");
+    memcpy(&real, &symbol, sizeof real);
+    return real != NULL ? real(s, dev, attr, flags | PA_STREAM_DONT_MOVE) : -PA_ERR_INTERNAL;
 }
 
 /* Copies text, cut between characters of UTF-8. */
@@ -212,8 +226,8 @@ static void describe(struct emg_soundio_device *out, const char *backend, struct
     copy_text(out->id, sizeof out->id, device->id);
     copy_text(out->name, sizeof out->name, device->name);
     const enum SoundIoBackend id = device->soundio->current_backend;
-    if (id == SoundIoBackendAlsa)
-        (void)emg_soundio_parse_alsa_id(out->id, "/proc/asound", out->card, &out->pcm);
+    if (id == SoundIoBackendAlsa && emg_soundio_parse_alsa_id(out->id, "/proc/asound", out->card, &out->pcm))
+        (void)emg_soundio_read_serial(out->card, "/sys/class/sound", out->serial);
     if (device->probe_error != SoundIoErrorNone) {
         (void)snprintf(out->failure, sizeof out->failure, "%s: in use, or no permission?",
                        soundio_strerror(device->probe_error));

@@ -3,13 +3,20 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The largest of libsoundio's own layouts, which it lists for a device that tells nothing of its channels. */
 enum { BUILTIN_MAX_CHANNELS = 8 };
 
 enum { NAMES_SHOWN = 4 };
+
+#define SERIAL_KEY "SERIAL="
+
+/* The first few of the devices that a message names. */
+struct listing {
+    char text[256];
+    size_t length, n_shown, n_devices;
+};
 
 /* How near to the hardware; the nearest is preferred. */
 enum rank { RANK_RAW, RANK_HW, RANK_PLUGHW, RANK_OTHER, RANKS };
@@ -58,26 +65,50 @@ static enum rank rank_of(const struct emg_soundio_device *device)
     return starts_with(device->id, "plughw:") ? RANK_PLUGHW : RANK_OTHER;
 }
 
-/* Whether `wanted`, "[kind:]CARD=x[,DEV=n]", describes the device. */
-static bool names_card(const char *wanted, const struct emg_soundio_device *device)
+/* Where the tokens begin in "[kind:]CARD=x,DEV=n,SERIAL=y", of which the last may hold a colon too. */
+static const char *tokens_of(const char *wanted)
 {
-    const char *colon = strchr(wanted, ':');
-    if (colon != NULL && strncmp(wanted, device->id, (size_t)(colon - wanted) + 1) != 0)
+    const size_t length = strcspn(wanted, ":=,");
+    return wanted[length] == ':' ? wanted + length + 1 : wanted;
+}
+
+/* The serial number that is asked for, up to its comma; NULL: none is. */
+static const char *serial_of(const char *wanted)
+{
+    const char *token = tokens_of(wanted);
+    while (token != NULL && !starts_with(token, SERIAL_KEY)) {
+        token = strchr(token, ',');
+        token = token != NULL ? token + 1 : NULL;
+    }
+    return token != NULL ? token + strlen(SERIAL_KEY) : NULL;
+}
+
+/* Whether `wanted`, "[kind:]" and then CARD=x or SERIAL=y, or both, and DEV=n in any order, describes the
+ * device. With any_serial the serial number may be another, and does not count as naming the card. */
+static bool names_card(const char *wanted, const struct emg_soundio_device *device, bool any_serial)
+{
+    const char *token = tokens_of(wanted);
+    if (device->card[0] == '\0' || strncmp(wanted, device->id, (size_t)(token - wanted)) != 0)
         return false;
     bool card_named = false;
-    const char *token = colon != NULL ? colon + 1 : wanted;
-    while (*token != '\0') {
-        const size_t length = strcspn(token, ",");
-        char expected[48];
-        if (starts_with(token, "CARD=")) {
+    for (size_t length; *token != '\0'; token += length + (token[length] == ',')) {
+        char expected[sizeof SERIAL_KEY + sizeof device->serial];
+        length = strcspn(token, ",");
+        if (starts_with(token, SERIAL_KEY)) {
+            if (any_serial && length > strlen(SERIAL_KEY))
+                continue;
+            if (device->serial[0] == '\0')
+                return false;
+            (void)snprintf(expected, sizeof expected, SERIAL_KEY "%s", device->serial);
+            card_named = true;
+        } else if (starts_with(token, "CARD=")) {
             (void)snprintf(expected, sizeof expected, "CARD=%s", device->card);
             card_named = true;
         } else {
             (void)snprintf(expected, sizeof expected, "DEV=%u", device->pcm);
         }
-        if (device->card[0] == '\0' || strlen(expected) != length || strncmp(token, expected, length) != 0)
+        if (strlen(expected) != length || strncmp(token, expected, length) != 0)
             return false;
-        token += length + (token[length] == ',');
     }
     return card_named;
 }
@@ -88,7 +119,7 @@ static enum match match_of(const char *wanted, const struct emg_soundio_device *
         return MATCH_ID;
     if (strcmp(wanted, device->name) == 0)
         return MATCH_NAME;
-    return names_card(wanted, device) ? MATCH_CARD : MATCH_NONE;
+    return names_card(wanted, device, false) ? MATCH_CARD : MATCH_NONE;
 }
 
 /* The device that tells what this one does natively: for plughw: its hw: twin, when that could be probed. */
@@ -139,39 +170,71 @@ static bool offers(const struct emg_soundio_device *devices, size_t n_devices,
     return choice->channels > 0;
 }
 
-/* Lists the first few ids of the devices that match at this level. */
-static void list_ids(char *text, size_t size, const struct emg_soundio_device *devices, size_t n_devices,
-                     const char *wanted, enum match level)
+static void list_device(struct listing *list, const char *id)
 {
-    size_t n_shown = 0, n_matching = 0, length = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < n_devices; i++) {
-        if (level != MATCH_NONE && match_of(wanted, &devices[i]) != level)
-            continue;
-        n_matching++;
-        if (n_shown == NAMES_SHOWN || length + strlen(devices[i].id) + 24 > size)
-            continue;
-        length +=
-            (size_t)snprintf(text + length, size - length, "%s%s", n_shown > 0 ? ", " : "", devices[i].id);
-        n_shown++;
-    }
-    if (n_matching > n_shown)
-        (void)snprintf(text + length, size - length, " and %zu more", n_matching - n_shown);
+    list->n_devices++;
+    if (list->n_shown == NAMES_SHOWN || list->length + strlen(id) + 24 > sizeof list->text)
+        return;
+    list->length += (size_t)snprintf(list->text + list->length, sizeof list->text - list->length, "%s%s",
+                                     list->n_shown > 0 ? ", " : "", id);
+    list->n_shown++;
+}
+
+static const char *end_list(struct listing *list)
+{
+    if (list->n_devices > list->n_shown)
+        (void)snprintf(list->text + list->length, sizeof list->text - list->length, " and %zu more",
+                       list->n_devices - list->n_shown);
+    return list->text;
+}
+
+/* By the card's name where the id has its number, which may be another's after the next boot. */
+static void list_by_card(struct listing *list, const struct emg_soundio_device *device)
+{
+    char id[64];
+    (void)snprintf(id, sizeof id, "hw:CARD=%s,DEV=%u", device->card, device->pcm);
+    list_device(list, device->raw && device->card[0] != '\0' ? id : device->id);
+}
+
+/* The card is there by name, but is not the one with this serial number. */
+static enum emg_error refuse_serial(const struct emg_soundio_device *devices, size_t n_devices,
+                                    const char *wanted, const struct emg_soundio_device *other,
+                                    struct emg_problem *problem)
+{
+    const char *serial = serial_of(wanted);
+    const size_t length = strcspn(serial, ",");
+    char hint[96] = "";
+    for (size_t i = 0; i < n_devices && hint[0] == '\0'; i++)
+        if (strlen(devices[i].serial) == length && strncmp(serial, devices[i].serial, length) == 0)
+            (void)snprintf(hint, sizeof hint, "; that is card %s: leave CARD out to find it by any name",
+                           devices[i].card);
+    if (other->serial[0] == '\0')
+        return emg_problem_set(
+            problem, EMG_ERROR_NOT_FOUND,
+            "device \"%.100s\": card %s is there, but it has no serial number, so it is not %.*s%s", wanted,
+            other->card, (int)length, serial, hint);
+    return emg_problem_set(problem, EMG_ERROR_NOT_FOUND,
+                           "device \"%.100s\": card %s is there, but its serial number is %s, not %.*s%s",
+                           wanted, other->card, other->serial, (int)length, serial, hint);
 }
 
 static enum emg_error refuse_absent(const struct emg_soundio_device *devices, size_t n_devices,
                                     const char *wanted, struct emg_problem *problem)
 {
-    char ids[256];
+    struct listing list = {.n_devices = 0};
     if (n_devices == 0)
         return emg_problem_set(problem, EMG_ERROR_NOT_FOUND,
                                "device \"%.100s\": there is no capture device at all; plug it in and see "
                                "emgd --list-devices",
                                wanted);
-    list_ids(ids, sizeof ids, devices, n_devices, wanted, MATCH_NONE);
+    for (size_t i = 0; i < n_devices; i++) {
+        if (names_card(wanted, &devices[i], true))
+            return refuse_serial(devices, n_devices, wanted, &devices[i], problem);
+        list_device(&list, devices[i].id);
+    }
     return emg_problem_set(problem, EMG_ERROR_NOT_FOUND,
                            "device \"%.100s\": no such device; there is %s; see emgd --list-devices", wanted,
-                           ids);
+                           end_list(&list));
 }
 
 static void print_range(char *text, size_t size, unsigned least, unsigned most)
@@ -220,7 +283,7 @@ enum emg_error emg_soundio_choose(struct emg_soundio_choice *choice, const struc
 
     const struct emg_soundio_device *nearest = NULL;
     enum rank best = RANKS;
-    size_t n_best = 0;
+    struct listing candidates = {.n_devices = 0};
     for (size_t i = 0; i < n_devices; i++) {
         const struct emg_soundio_device *device = &devices[i];
         if (match_of(wanted, device) != level)
@@ -231,78 +294,18 @@ enum emg_error emg_soundio_choose(struct emg_soundio_choice *choice, const struc
         struct emg_soundio_choice candidate = {.index = i};
         if (rank > best || !offers(devices, n_devices, device, need, &candidate))
             continue;
-        n_best = rank < best ? 1 : n_best + 1;
+        if (rank < best)
+            candidates = (struct listing){.n_devices = 0};
+        list_by_card(&candidates, device);
         best = rank;
         *choice = candidate;
     }
     assert(nearest != NULL);
-    if (n_best == 0)
+    if (candidates.n_devices == 0)
         return refuse_unfit(nearest, native_of(devices, n_devices, nearest), need, problem);
-    if (n_best > 1) {
-        char ids[256];
-        list_ids(ids, sizeof ids, devices, n_devices, wanted, level);
+    if (candidates.n_devices > 1)
         return emg_problem_set(problem, EMG_ERROR_ARGUMENT,
                                "device \"%.100s\": could be %s; give one id (emgd --list-devices)", wanted,
-                               ids);
-    }
+                               end_list(&candidates));
     return EMG_OK;
-}
-
-bool emg_soundio_parse_alsa_id(const char *id, const char *asound_directory, char card[32], unsigned *pcm)
-{
-    char path[256];
-    card[0] = '\0';
-    *pcm = 0;
-    const char *token = strstr(id, ":CARD=");
-    if (token != NULL) {
-        const int length = (int)strcspn(token + 6, ",");
-        (void)snprintf(card, 32, "%.*s", length, token + 6);
-        const char *device = strstr(token, ",DEV=");
-        *pcm = device != NULL ? (unsigned)strtoul(device + 5, NULL, 10) : 0;
-        return card[0] != '\0';
-    }
-    if (!starts_with(id, "hw:"))
-        return false;
-    char *end = NULL;
-    const unsigned long index = strtoul(id + 3, &end, 10);
-    if (end == id + 3 || *end != ',')
-        return false;
-    *pcm = (unsigned)strtoul(end + 1, NULL, 10);
-    (void)snprintf(path, sizeof path, "%s/card%lu/id", asound_directory, index);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    if (fscanf(file, "%31s", card) != 1)
-        card[0] = '\0';
-    (void)fclose(file);
-    return card[0] != '\0';
-}
-
-enum emg_error emg_soundio_check_hardware(const struct emg_soundio_device *device,
-                                          const char *asound_directory, unsigned rate_hz, unsigned channels,
-                                          struct emg_problem *problem)
-{
-    char path[256], line[128];
-    unsigned actual_rate_hz = rate_hz, actual_channels = channels;
-    if (device->card[0] == '\0')
-        return EMG_OK;
-    (void)snprintf(path, sizeof path, "%s/%s/pcm%uc/sub0/hw_params", asound_directory, device->card,
-                   device->pcm);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return EMG_OK;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (starts_with(line, "rate: "))
-            actual_rate_hz = (unsigned)strtoul(line + 6, NULL, 10);
-        else if (starts_with(line, "channels: "))
-            actual_channels = (unsigned)strtoul(line + 10, NULL, 10);
-    }
-    (void)fclose(file);
-    if (actual_rate_hz == rate_hz && actual_channels == channels)
-        return EMG_OK;
-    return emg_problem_set(
-        problem, EMG_ERROR_DEVICE,
-        "device \"%s\": its hardware runs at %u Hz with %u channels, so ALSA would resample "
-        "or mix; set source.rate_hz and source.channels to these",
-        device->id, actual_rate_hz, actual_channels);
 }

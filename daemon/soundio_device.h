@@ -25,6 +25,7 @@ struct emg_soundio_device {
     char backend[16];        /* "alsa", "pulseaudio" or "jack" */
     char id[128], name[160]; /* of libsoundio, cut to fit */
     char card[32];           /* ALSA: the card's id, "" when the device is not of one card */
+    char serial[64];         /* ALSA: the USB serial number, "" when the card has none */
     unsigned pcm;            /* ALSA: the device's number on its card */
     bool raw;                /* ALSA: found as hardware, not by the ALSA configuration */
     unsigned rate_min_hz;    /* where a server resamples, the rate that the server itself runs at */
@@ -51,11 +52,12 @@ struct emg_soundio_choice {
 enum emg_error emg_soundio_need_from_config(struct emg_soundio_need *need, const struct emg_config *config,
                                             struct emg_problem *problem);
 
-/* Finds what `wanted` names: an exact id, else an exact name, else CARD=x of an ALSA card (also with DEV=n,
- * and with the kind in front: "hw:CARD=x,DEV=0"). Of several that offer what is needed, hw: goes before
- * plughw: before others. plughw: counts as offering only what its hw: twin does natively, but in more sample
- * formats: so nothing is resampled or mixed. Errors, each saying what there is: EMG_ERROR_NOT_FOUND,
- * EMG_ERROR_ARGUMENT (ambiguous), EMG_ERROR_DEVICE (found, but in use or does not offer what is needed). */
+/* Finds what `wanted` names: an exact id, else an exact name, else an ALSA card by CARD=x or SERIAL=y or both
+ * (also with DEV=n, in any order, and with the kind in front: "hw:CARD=x,DEV=0,SERIAL=y"). Of several that
+ * offer what is needed, hw: goes before plughw: before others. plughw: counts as offering only what its hw:
+ * twin does natively, but in more sample formats: so nothing is resampled or mixed. Errors, each saying what
+ * there is: EMG_ERROR_NOT_FOUND (also a card of this name with another serial number), EMG_ERROR_ARGUMENT
+ * (ambiguous), EMG_ERROR_DEVICE (found, but in use or does not offer what is needed). */
 enum emg_error emg_soundio_choose(struct emg_soundio_choice *choice, const struct emg_soundio_device *devices,
                                   size_t n_devices, const char *wanted, const struct emg_soundio_need *need,
                                   struct emg_problem *problem);
@@ -63,15 +65,5 @@ enum emg_error emg_soundio_choose(struct emg_soundio_choice *choice, const struc
 /* Fewest and most channels; 0 when none are known. */
 unsigned emg_soundio_min_channels(const struct emg_soundio_device *device);
 unsigned emg_soundio_max_channels(const struct emg_soundio_device *device);
-
-/* Reads card and device number out of an ALSA id: "hw:CARD=EMG,DEV=0", or "hw:1,0" by way of the file
- * card1/id in asound_directory (/proc/asound). Returns false, with card "", when the id names no card. */
-bool emg_soundio_parse_alsa_id(const char *id, const char *asound_directory, char card[32], unsigned *pcm);
-
-/* Checks that the card's hardware, once open, runs at this rate and channel count, so that nothing between
- * it and us resamples or mixes. What cannot be read is taken as right. Errors: EMG_ERROR_DEVICE. */
-enum emg_error emg_soundio_check_hardware(const struct emg_soundio_device *device,
-                                          const char *asound_directory, unsigned rate_hz, unsigned channels,
-                                          struct emg_problem *problem);
 
 #endif

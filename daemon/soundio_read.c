@@ -6,9 +6,18 @@
 #include <string.h>
 
 enum { BLOCK_FRAMES = 1024 };
+static const double STALL_PERIODS = 5;
 
-void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio_format format,
-                             double full_scale_uv, _Atomic int *state)
+void emg_soundio_reader_init(struct emg_soundio_reader *reader, double period_s, _Atomic int *state)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->stall_ns = (int64_t)(1e9 * STALL_PERIODS * period_s);
+    reader->state = state;
+    atomic_init(&reader->closed, true);
+}
+
+void emg_soundio_reader_set_format(struct emg_soundio_reader *reader, enum emg_soundio_format format,
+                                   double full_scale_uv)
 {
     /* S24 is shifted up to 32 bits when it is read. */
     static const double full_scales[EMG_SOUNDIO_FORMATS] = {
@@ -17,16 +26,13 @@ void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio
         [EMG_SOUNDIO_S24] = 2147483648.0,
         [EMG_SOUNDIO_S16] = 32768.0,
     };
-    memset(reader, 0, sizeof *reader);
     reader->format = format;
     reader->scale_uv = full_scale_uv / full_scales[format];
-    reader->state = state;
-    atomic_init(&reader->closed, true);
 }
 
-void emg_soundio_reader_attach(struct emg_soundio_reader *reader, struct emg_ring *ring, unsigned n_channels)
+void emg_soundio_reader_attach(struct emg_soundio_reader *reader, const struct emg_block_writer *writer)
 {
-    emg_block_writer_init(&reader->writer, ring, n_channels);
+    reader->writer = *writer;
     /* The capture thread may be older than the ring: this is what makes both known to it. */
     atomic_store(&reader->closed, false);
 }
@@ -90,77 +96,94 @@ EMG_REALTIME static int write_blocks(struct emg_soundio_reader *reader,
     return open;
 }
 
-/* Reads once; returns the frames dealt with, 0 when nothing more is to be had now. */
+/* A server that overflows while nobody takes its frames does not tell. */
+EMG_REALTIME static void notice_stall(struct emg_soundio_reader *reader, int64_t host_ns)
+{
+    const int64_t heard_ns = atomic_load(&reader->heard_ns);
+    if (heard_ns != 0 && host_ns - heard_ns > reader->stall_ns)
+        emg_block_doubt(&reader->writer, EMG_GAP_STALL);
+    atomic_store(&reader->heard_ns, host_ns);
+}
+
+/* Counts n_frames that an overrun has spoilt; it does not tell how many more it took. */
+EMG_REALTIME static void skip_overrun(struct emg_soundio_reader *reader, int n_frames)
+{
+    emg_block_skip(&reader->writer, (uint64_t)n_frames, EMG_GAP_OVERFLOW);
+    emg_block_doubt(&reader->writer, EMG_GAP_OVERFLOW);
+}
+
+/* The writer and the ring are touched between these two alone, which hold no call of libsoundio's, so that
+ * closing never waits for a call that hangs. */
+EMG_REALTIME static bool enter(struct emg_soundio_reader *reader)
+{
+    atomic_store(&reader->busy, true);
+    if (!atomic_load(&reader->closed))
+        return true;
+    atomic_store(&reader->busy, false);
+    return false;
+}
+
+EMG_REALTIME static void leave(struct emg_soundio_reader *reader)
+{
+    atomic_store(&reader->busy, false);
+}
+
+/* Reads once; returns the frames dealt with, 0 when nothing more is to be had now. What nobody wants any more
+ * is taken all the same: ALSA's capture thread would call again at once, without end. */
 EMG_REALTIME static int read_once(struct emg_soundio_reader *reader, struct SoundIoInStream *stream,
                                   int asked, int64_t host_ns)
 {
-    struct emg_block_writer *writer = &reader->writer;
     struct SoundIoChannelArea *areas = NULL;
-    int got = asked;
+    int got = asked, open = 0;
     const bool lost_before = atomic_exchange(&reader->overflowed, false);
     int error = soundio_instream_begin_read(stream, &areas, &got);
-    if (error != SoundIoErrorNone) {
-        emg_block_skip(writer, (uint64_t)asked, EMG_GAP_OVERFLOW);
+    if (error != SoundIoErrorNone)
         emg_soundio_error(stream, error);
+    else if (got <= 0)
         return 0;
+    const bool spoilt = error != SoundIoErrorNone || atomic_exchange(&reader->overflowed, false);
+    if (enter(reader)) {
+        notice_stall(reader, host_ns);
+        if (spoilt || lost_before) /* where in these frames the loss is, is not known */
+            skip_overrun(reader, error != SoundIoErrorNone ? asked : got);
+        else if (areas == NULL)
+            emg_block_skip(&reader->writer, (uint64_t)got, EMG_GAP_HOLE);
+        else
+            open = write_blocks(reader, areas, got, host_ns);
+        leave(reader);
     }
-    if (got <= 0)
-        return 0;
     /* ALSA has restarted the device inside begin_read: the areas are stale or point nowhere, and there is
      * nothing left that end_read could take. */
-    if (atomic_exchange(&reader->overflowed, false)) {
-        emg_block_skip(writer, (uint64_t)got, EMG_GAP_OVERFLOW);
+    if (spoilt)
         return 0;
-    }
-    int open = 0;
-    if (areas == NULL)
-        emg_block_skip(writer, (uint64_t)got, EMG_GAP_HOLE);
-    else if (lost_before)
-        /* The backend does not tell how much was lost; these frames stand for it. */
-        emg_block_skip(writer, (uint64_t)got, EMG_GAP_OVERFLOW);
-    else
-        open = write_blocks(reader, areas, got, host_ns);
-
     error = soundio_instream_end_read(stream);
     if (error != SoundIoErrorNone)
         emg_soundio_error(stream, error);
-    if (open == 0)
+    if (open == 0 || !enter(reader))
         return got;
     /* Overrun while they were copied: the device may have written over them. */
-    if (error != SoundIoErrorNone || atomic_exchange(&reader->overflowed, false))
-        emg_block_skip(writer, (uint64_t)open, EMG_GAP_OVERFLOW);
-    else
-        emg_block_end(writer, host_ns);
-    int waiting = EMG_STREAM_WAITING;
-    (void)atomic_compare_exchange_strong(reader->state, &waiting, EMG_STREAM_RUNNING);
+    if (error != SoundIoErrorNone || atomic_exchange(&reader->overflowed, false)) {
+        skip_overrun(reader, open);
+    } else {
+        atomic_store(reader->state,
+                     EMG_STREAM_RUNNING); /* before the block, so that none is seen while lost */
+        emg_block_end(&reader->writer, host_ns);
+    }
+    leave(reader);
     return got;
-}
-
-/* What nobody wants must be taken all the same: ALSA's capture thread would call again at once, without end.
- */
-EMG_REALTIME static int discard_once(struct SoundIoInStream *stream, int asked)
-{
-    struct SoundIoChannelArea *areas = NULL;
-    int got = asked;
-    if (soundio_instream_begin_read(stream, &areas, &got) != SoundIoErrorNone || got <= 0)
-        return 0;
-    return soundio_instream_end_read(stream) == SoundIoErrorNone ? got : 0;
 }
 
 EMG_REALTIME void emg_soundio_read(struct SoundIoInStream *stream, int least_frames, int most_frames)
 {
     struct emg_soundio_reader *reader = stream->userdata;
-    atomic_store(&reader->busy, true);
-    const bool closed = atomic_load(&reader->closed);
     const int64_t host_ns = emg_clock_monotonic_ns();
     int left = most_frames;
     while (left > 0) {
         /* JACK, which names a least, gives all of its period at once or nothing. */
         const int asked = least_frames > 0 || left < BLOCK_FRAMES ? left : BLOCK_FRAMES;
-        const int taken = closed ? discard_once(stream, asked) : read_once(reader, stream, asked, host_ns);
+        const int taken = read_once(reader, stream, asked, host_ns);
         left = taken > 0 ? left - taken : 0;
     }
-    atomic_store(&reader->busy, false);
 }
 
 EMG_REALTIME void emg_soundio_overflow(struct SoundIoInStream *stream)

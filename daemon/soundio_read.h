@@ -18,20 +18,25 @@
 struct emg_soundio_reader {
     struct emg_block_writer writer;
     enum emg_soundio_format format;
-    double scale_uv;         /* microvolts of one step of the format */
-    _Atomic int *state;      /* enum emg_stream_state; becomes RUNNING with the first block */
-    _Atomic int error;       /* enum SoundIoError: the stream has broken down; 0: it has not */
-    _Atomic bool overflowed; /* frames were lost since the last read */
-    _Atomic bool closed;     /* what comes is discarded; writer and ring are not touched */
+    double scale_uv;          /* microvolts of one step of the format */
+    int64_t stall_ns;         /* after a longer silence frames may be missing */
+    _Atomic int *state;       /* enum emg_stream_state; becomes RUNNING with each block */
+    _Atomic int64_t heard_ns; /* CLOCK_MONOTONIC of the newest frames; 0: none yet */
+    _Atomic int error;        /* enum SoundIoError: the stream has broken down; 0: it has not */
+    _Atomic bool overflowed;  /* frames were lost since the last read */
+    _Atomic bool closed;      /* what comes is discarded; writer and ring are not touched */
     _Atomic bool busy;
 };
 
-/* full_scale_uv: microvolts of a full-scale sample. */
-void emg_soundio_reader_init(struct emg_soundio_reader *reader, enum emg_soundio_format format,
-                             double full_scale_uv, _Atomic int *state);
+/* period_s: of the callbacks. */
+void emg_soundio_reader_init(struct emg_soundio_reader *reader, double period_s, _Atomic int *state);
 
-/* Opens the reader: until then, what comes is discarded. To be called before the stream starts. */
-void emg_soundio_reader_attach(struct emg_soundio_reader *reader, struct emg_ring *ring, unsigned n_channels);
+/* To be called before the stream starts. full_scale_uv: microvolts of a full-scale sample. */
+void emg_soundio_reader_set_format(struct emg_soundio_reader *reader, enum emg_soundio_format format,
+                                   double full_scale_uv);
+
+/* Opens the reader, to go on where *writer stands: until then, what comes is discarded. */
+void emg_soundio_reader_attach(struct emg_soundio_reader *reader, const struct emg_block_writer *writer);
 
 /* Read callback. Every frame that the backend tells of is delivered, or counted as lost with its cause. */
 EMG_REALTIME void emg_soundio_read(struct SoundIoInStream *stream, int least_frames, int most_frames);

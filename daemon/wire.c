@@ -12,7 +12,7 @@
 enum { DIGITS = 9, TIME_DIGITS = 16 };
 
 static const char *const state_names[] = {"waiting", "running", "lost", "ended"};
-static const char *const cause_names[] = {"none", "ring_full", "overflow", "hole", "device"};
+static const char *const cause_names[] = {"none", "ring_full", "overflow", "hole", "device", "stall"};
 static const char *const verdict_names[] = {"undetermined", "fatiguing", "steady", "recovering"};
 static const char *const jasa_names[] = {NULL, "fatigue", "force_increase", "recovery", "force_decrease"};
 static const char *const unit_names[] = {[false] = "uV", [true] = "percent_reference"};
@@ -145,6 +145,10 @@ static void put_status(struct emg_json *json, const struct emg_wire *wire, const
     put(json, "clock_ppm", status->clock_ppm);
     put(json, "clock_ppm_se", status->clock_ppm_se);
     put(json, "load_percent", status->load_percent);
+    if (status->realtime == EMG_REALTIME_NOT_ASKED)
+        emg_json_null(json, "realtime");
+    else
+        emg_json_bool(json, "realtime", status->realtime == EMG_REALTIME_GRANTED);
     emg_json_open_object(json, "latency_ms");
     put(json, "p50", status->latency_ms[0]);
     put(json, "p99", status->latency_ms[1]);

@@ -40,8 +40,11 @@ enum emg_topic {
     EMG_TOPIC_COUNT,
 };
 
+enum emg_realtime_grant { EMG_REALTIME_NOT_ASKED, EMG_REALTIME_GRANTED, EMG_REALTIME_REFUSED };
+
 struct emg_status {
     enum emg_stream_state state;
+    enum emg_realtime_grant realtime;   /* priorities and locked memory */
     uint64_t frames, gaps, frames_lost; /* delivered; jumps; frames in them */
     double ring_peak_percent;           /* NaN: no ring that could overflow */
     double load_percent;                /* NaN: not in real time */

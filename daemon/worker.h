@@ -33,14 +33,17 @@ enum emg_error emg_worker_create(struct emg_worker **out, const struct emg_worke
 /* What the text form of the messages needs. */
 void emg_worker_wire(const struct emg_worker *w, struct emg_wire *wire);
 
-/* Starts the thread. Errors: EMG_ERROR_IO. */
+/* Starts the thread, and waits until it runs. Errors: EMG_ERROR_IO. */
 enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *problem);
 
-/* Messages given up because the publisher did not keep up. Any thread. */
+/* Whether the system refused the thread its fixed priority; live, and once started. Any thread. */
+bool emg_worker_realtime_refused(const struct emg_worker *w);
+
 /* Rounds that the thread has made; it makes one every millisecond or so, with or without frames. Any thread.
  */
 uint64_t emg_worker_rounds(const struct emg_worker *w);
 
+/* Messages given up because the publisher did not keep up. Any thread. */
 uint64_t emg_worker_messages_dropped(const struct emg_worker *w);
 
 /* Ends the thread: at once, with what is on the ring left there. After the last block it has ended by itself.

@@ -28,7 +28,7 @@ MUSCLE = "left.soleus"
 def status(seq, state="running", source="synth:treadmill", muscles=(MUSCLE,)):
     return "status", dict(COMMON, seq=seq, state=state, source=source, rate_hz=48000, channels=4, muscles=list(muscles), frames=4800,
                           gaps=2, frames_lost=77, ring_peak_percent=None, messages_dropped=0, clock_ppm=None, clock_ppm_se=None,
-                          load_percent=1.5, latency_ms={"p50": 1, "p99": 2, "max": 3}, recording=None, version="0")
+                          load_percent=1.5, realtime=True, latency_ms={"p50": 1, "p99": 2, "max": 3}, recording=None, version="0")
 
 
 def activation(seq, rms_uv=123.4, **more):

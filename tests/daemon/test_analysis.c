@@ -288,7 +288,9 @@ static void dates_a_devices_frames_by_the_hosts_clock(void **state)
     stream.realtime = true;
     struct transcript t = {.silent = true};
     struct emg_analysis *a = make_analysis(&t);
-    emg_analysis_set_epoch(a, epoch_t);
+    struct emg_drift clock;
+    emg_drift_init(&clock, stream.rate_hz);
+    emg_analysis_set_clock(a, &clock, epoch_t);
     uint32_t random = 1;
     double worst_s = 0;
     for (uint64_t k = 0; k < 300 * 100; k++) {
@@ -296,6 +298,7 @@ static void dates_a_devices_frames_by_the_hosts_clock(void **state)
         const double late_s = 0.002 * (random >> 8) / 16777216.0;
         *block = (struct emg_block){.first_frame = k * n, .n_frames = n};
         block->host_ns = 5000000000 + (int64_t)(1e9 * ((double)((k + 1) * n) / true_hz + late_s));
+        emg_drift_add(&clock, block->first_frame + n, block->host_ns);
         emg_analysis_execute(a, block);
         const struct emg_message *status = &t.last[EMG_TOPIC_STATUS];
         if (t.messages[EMG_TOPIC_STATUS] > 1)

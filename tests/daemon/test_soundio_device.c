@@ -1,11 +1,7 @@
 #include "daemon/soundio_device.h"
 
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -276,85 +272,129 @@ static void the_configuration_needs_its_highest_channel(void **state)
     assert_int_equal(emg_soundio_need_from_config(&need, &config, NULL), EMG_ERROR_ARGUMENT);
 }
 
-static void write_file(const char *directory, const char *name, const char *text)
+static struct emg_soundio_device usb(const char *id, const char *card, const char *serial)
 {
-    char path[300];
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    for (char *slash = strchr(path + strlen(directory) + 1, '/'); slash != NULL;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0700);
-        *slash = '/';
+    struct emg_soundio_device device = alsa(id, card, 0);
+    (void)snprintf(device.serial, sizeof device.serial, "%s", serial);
+    device.raw = strstr(id, "CARD=") == NULL;
+    return device;
+}
+
+static void of_two_equal_front_ends_the_one_with_the_serial_number_is_taken(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[] = {
+        usb("hw:CARD=PCH,DEV=0", "PCH", ""),          usb("sysdefault:CARD=EMG", "EMG", "A123"),
+        usb("hw:CARD=EMG,DEV=0", "EMG", "A123"),      usb("sysdefault:CARD=EMG_1", "EMG_1", "B7"),
+        usb("hw:CARD=EMG_1,DEV=0", "EMG_1", "B7"),    usb("default", "", ""),
+        usb("plughw:CARD=EMG_1,DEV=0", "EMG_1", "B7")};
+    assert_string_equal(chosen(devices, 7, "SERIAL=A123", &NEED), "hw:CARD=EMG,DEV=0");
+    assert_string_equal(chosen(devices, 7, "SERIAL=B7", &NEED), "hw:CARD=EMG_1,DEV=0");
+    assert_string_equal(chosen(devices, 7, "CARD=EMG_1,SERIAL=B7", &NEED), "hw:CARD=EMG_1,DEV=0");
+    assert_string_equal(chosen(devices, 7, "plughw:SERIAL=B7", &NEED), "plughw:CARD=EMG_1,DEV=0");
+    assert_string_equal(chosen(devices, 7, "CARD=PCH", &NEED), "hw:CARD=PCH,DEV=0");
+    /* Plugged in again in the other order, they have each other's names. */
+    for (size_t i = 1; i < COUNT(devices); i++)
+        if (devices[i].serial[0] != '\0')
+            (void)snprintf(devices[i].serial, sizeof devices[i].serial, "%s",
+                           strcmp(devices[i].card, "EMG") == 0 ? "B7" : "A123");
+    assert_string_equal(chosen(devices, 7, "SERIAL=A123", &NEED), "hw:CARD=EMG_1,DEV=0");
+    assert_string_equal(chosen(devices, 7, "SERIAL=B7", &NEED), "hw:CARD=EMG,DEV=0");
+    assert_refused(devices, 7, "CARD=EMG,SERIAL=A123", &NEED, EMG_ERROR_NOT_FOUND,
+                   "serial number is B7, not A123; that is card EMG_1");
+}
+
+static void the_tokens_of_a_specification_come_in_any_order(void **state)
+{
+    (void)state;
+    struct emg_soundio_device devices[] = {usb("hw:CARD=EMG,DEV=0", "EMG", "A123"),
+                                           usb("hw:CARD=EMG,DEV=1", "EMG", "A123")};
+    devices[1].pcm = 1;
+    static const char *const specs[] = {"CARD=EMG,DEV=1,SERIAL=A123", "CARD=EMG,SERIAL=A123,DEV=1",
+                                        "DEV=1,CARD=EMG,SERIAL=A123", "DEV=1,SERIAL=A123,CARD=EMG",
+                                        "SERIAL=A123,CARD=EMG,DEV=1", "SERIAL=A123,DEV=1,CARD=EMG",
+                                        "SERIAL=A123,DEV=1",          "DEV=1,SERIAL=A123"};
+    for (size_t i = 0; i < COUNT(specs); i++) {
+        char with_kind[64];
+        (void)snprintf(with_kind, sizeof with_kind, "hw:%s", specs[i]);
+        assert_string_equal(chosen(devices, 2, specs[i], &NEED), "hw:CARD=EMG,DEV=1");
+        assert_string_equal(chosen(devices, 2, with_kind, &NEED), "hw:CARD=EMG,DEV=1");
     }
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    (void)fputs(text, file);
-    (void)fclose(file);
+    assert_string_equal(chosen(devices, 2, "hw:CARD=EMG,DEV=0,SERIAL=A123", &NEED), "hw:CARD=EMG,DEV=0");
+    assert_refused(devices, 2, "dsnoop:SERIAL=A123", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 2, "SERIAL=A123,MODE=1", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
 }
 
-static int make_directory(void **state)
+static void a_serial_number_must_match_whole_whatever_is_in_it(void **state)
 {
-    static char directory[64];
-    (void)snprintf(directory, sizeof directory, "/tmp/emg-asound-XXXXXX");
-    *state = mkdtemp(directory);
-    return *state == NULL;
+    (void)state;
+    static const char *const serials[] = {
+        "A 12-3._x", "00:1B:C5", "X=1",
+        "?",         "CARD=EMG", "123456789012345678901234567890123456789012345678901234567890123"};
+    for (size_t i = 0; i < COUNT(serials); i++) {
+        const struct emg_soundio_device device = usb("hw:1,0", "EMG", serials[i]);
+        char spec[128];
+        (void)snprintf(spec, sizeof spec, "SERIAL=%s", serials[i]);
+        assert_string_equal(chosen(&device, 1, spec, &NEED), "hw:1,0");
+        (void)snprintf(spec, sizeof spec, "hw:SERIAL=%s,CARD=EMG", serials[i]);
+        assert_string_equal(chosen(&device, 1, spec, &NEED), "hw:1,0");
+        (void)snprintf(spec, sizeof spec, "SERIAL=%sx", serials[i]);
+        assert_string_equal(chosen(&device, 1, spec, &NEED), "");
+    }
+    const struct emg_soundio_device devices[] = {usb("hw:1,0", "EMG", "A123"), usb("hw:2,0", "PCH", ""),
+                                                 usb("default", "", "")};
+    assert_refused(devices, 3, "SERIAL=A12", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 3, "SERIAL=a123", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 3, "SERIAL=", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 3, "CARD=EMG,SERIAL=", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 3, "CARD=PCH,SERIAL=", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+static void a_card_with_another_serial_number_is_refused_by_both(void **state)
 {
-    (void)status, (void)type, (void)place;
-    return remove(path);
+    (void)state;
+    const struct emg_soundio_device devices[] = {usb("default", "", ""), usb("hw:CARD=PCH,DEV=0", "PCH", ""),
+                                                 usb("hw:CARD=EMG,DEV=0", "EMG", "B7")};
+    static const char *const specs[] = {"CARD=EMG,SERIAL=A123", "SERIAL=A123,CARD=EMG",
+                                        "hw:CARD=EMG,SERIAL=A123,DEV=0"};
+    for (size_t i = 0; i < COUNT(specs); i++) {
+        char text[200];
+        struct emg_soundio_choice choice;
+        struct emg_problem problem = {{0}};
+        (void)snprintf(text, sizeof text,
+                       "device \"%s\": card EMG is there, but its serial number is B7, not A123", specs[i]);
+        assert_int_equal(emg_soundio_choose(&choice, devices, 3, specs[i], &NEED, &problem),
+                         EMG_ERROR_NOT_FOUND);
+        assert_string_equal(problem.text, text);
+    }
+    assert_refused(devices, 3, "CARD=PCH,SERIAL=A123", &NEED, EMG_ERROR_NOT_FOUND,
+                   "card PCH is there, but it has no serial number, so it is not A123");
+    assert_refused(devices, 3, "CARD=EMG,DEV=1,SERIAL=A123", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    assert_refused(devices, 3, "SERIAL=A123", &NEED, EMG_ERROR_NOT_FOUND, "no such device");
+    char spec[200] = "CARD=EMG,SERIAL=";
+    memset(spec + strlen(spec), 'x', 150);
+    assert_refused(devices, 3, spec, &NEED, EMG_ERROR_NOT_FOUND, "its serial number is B7, not xxx");
 }
 
-static int remove_directory(void **state)
+/* As libsoundio lists them: each card many times, by its configuration and, as hardware, by its number. */
+static void one_serial_number_on_two_cards_is_ambiguous_until_the_card_is_given(void **state)
 {
-    return nftw(*state, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void a_card_is_read_out_of_an_id(void **state)
-{
-    const char *directory = *state;
-    char card[32];
-    unsigned pcm;
-    write_file(directory, "card2/id", "EMG\n");
-    assert_true(emg_soundio_parse_alsa_id("hw:CARD=Front,DEV=3", directory, card, &pcm));
-    assert_string_equal(card, "Front");
-    assert_int_equal(pcm, 3);
-    assert_true(emg_soundio_parse_alsa_id("sysdefault:CARD=Front", directory, card, &pcm));
-    assert_string_equal(card, "Front");
-    assert_int_equal(pcm, 0);
-    assert_true(emg_soundio_parse_alsa_id("hw:2,1", directory, card, &pcm));
-    assert_string_equal(card, "EMG");
-    assert_int_equal(pcm, 1);
-    assert_false(emg_soundio_parse_alsa_id("hw:7,0", directory, card, &pcm));
-    assert_string_equal(card, "");
-    assert_false(emg_soundio_parse_alsa_id("hw:x,0", directory, card, &pcm));
-    assert_false(emg_soundio_parse_alsa_id("hw:2", directory, card, &pcm));
-    assert_false(emg_soundio_parse_alsa_id("default", directory, card, &pcm));
-    assert_false(emg_soundio_parse_alsa_id("hw:CARD=", directory, card, &pcm));
-    assert_false(emg_soundio_parse_alsa_id("hw:CARD=,DEV=1", directory, card, &pcm));
-    assert_true(emg_soundio_parse_alsa_id("hw:CARD=a_name_that_is_much_longer_than_any_card_has", directory,
-                                          card, &pcm));
-    assert_int_equal(strlen(card), 31);
-}
-
-static void hardware_that_runs_otherwise_is_refused(void **state)
-{
-    const char *directory = *state;
-    const struct emg_soundio_device device = alsa("plughw:CARD=EMG,DEV=1", "EMG", 1),
-                                    none = alsa("default", "", 0);
-    struct emg_problem problem = {{0}};
-    assert_int_equal(emg_soundio_check_hardware(&device, directory, 48000, 4, NULL), EMG_OK);
-    write_file(directory, "EMG/pcm1c/sub0/hw_params", "closed\n");
-    assert_int_equal(emg_soundio_check_hardware(&device, directory, 48000, 4, NULL), EMG_OK);
-    write_file(directory, "EMG/pcm1c/sub0/hw_params",
-               "access: MMAP_INTERLEAVED\nformat: S24_3LE\nsubformat: STD\nchannels: 8\n"
-               "rate: 96000 (96000/1)\nperiod_size: 240\nbuffer_size: 960\n");
-    assert_int_equal(emg_soundio_check_hardware(&device, directory, 96000, 8, NULL), EMG_OK);
-    assert_int_equal(emg_soundio_check_hardware(&device, directory, 48000, 8, &problem), EMG_ERROR_DEVICE);
-    assert_non_null(strstr(problem.text, "96000 Hz with 8 channels"));
-    assert_int_equal(emg_soundio_check_hardware(&device, directory, 96000, 4, NULL), EMG_ERROR_DEVICE);
-    assert_int_equal(emg_soundio_check_hardware(&none, directory, 48000, 4, NULL), EMG_OK);
+    (void)state;
+    const struct emg_soundio_device devices[] = {usb("sysdefault:CARD=EMG", "EMG", "0001"),
+                                                 usb("front:CARD=EMG,DEV=0", "EMG", "0001"),
+                                                 usb("dsnoop:CARD=EMG,DEV=0", "EMG", "0001"),
+                                                 usb("hw:CARD=EMG,DEV=0", "EMG", "0001"),
+                                                 usb("plughw:CARD=EMG,DEV=0", "EMG", "0001"),
+                                                 usb("hw:CARD=EMG_1,DEV=0", "EMG_1", "0001"),
+                                                 usb("sysdefault:CARD=EMG_1", "EMG_1", "0001"),
+                                                 usb("hw:2,0", "EMG", "0001"),
+                                                 usb("hw:3,0", "EMG_1", "0001")};
+    assert_refused(devices, 7, "SERIAL=0001", &NEED, EMG_ERROR_ARGUMENT,
+                   "could be hw:CARD=EMG,DEV=0, hw:CARD=EMG_1,DEV=0; give one id");
+    assert_refused(devices, 9, "SERIAL=0001", &NEED, EMG_ERROR_ARGUMENT,
+                   "could be hw:CARD=EMG,DEV=0, hw:CARD=EMG_1,DEV=0; give one id");
+    assert_string_equal(chosen(devices, 9, "SERIAL=0001,CARD=EMG_1", &NEED), "hw:3,0");
+    assert_string_equal(chosen(devices, 9, "CARD=EMG,SERIAL=0001", &NEED), "hw:2,0");
 }
 
 int main(void)
@@ -373,9 +413,11 @@ int main(void)
         cmocka_unit_test(more_channels_than_the_library_can_list_are_tried_only_with_alsa),
         cmocka_unit_test(formats_are_taken_in_order_of_preference),
         cmocka_unit_test(the_configuration_needs_its_highest_channel),
-        cmocka_unit_test_setup_teardown(a_card_is_read_out_of_an_id, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(hardware_that_runs_otherwise_is_refused, make_directory,
-                                        remove_directory),
+        cmocka_unit_test(of_two_equal_front_ends_the_one_with_the_serial_number_is_taken),
+        cmocka_unit_test(the_tokens_of_a_specification_come_in_any_order),
+        cmocka_unit_test(a_serial_number_must_match_whole_whatever_is_in_it),
+        cmocka_unit_test(a_card_with_another_serial_number_is_refused_by_both),
+        cmocka_unit_test(one_serial_number_on_two_cards_is_ambiguous_until_the_card_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 enum { CHANNELS = 3, MOST_FRAMES = 8192 };
+static const double PERIOD_S = 0.01;
 
 static struct {
     int32_t words[MOST_FRAMES][CHANNELS]; /* the device's memory, interleaved */
@@ -60,6 +61,13 @@ int soundio_instream_end_read(struct SoundIoInStream *in)
     return device.end_error;
 }
 
+static void attach(void)
+{
+    struct emg_block_writer writer;
+    emg_block_writer_init(&writer, ring, CHANNELS);
+    emg_soundio_reader_attach(&reader, &writer);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -71,8 +79,9 @@ static int set_up(void **state)
     atomic_store(&state_now, EMG_STREAM_WAITING);
     assert_int_equal(emg_ring_create(&ring, 1 << 20), EMG_OK);
     /* a full scale of 2^31 microvolts: one step of S32 is one microvolt */
-    emg_soundio_reader_init(&reader, EMG_SOUNDIO_S32, 2147483648.0, &state_now);
-    emg_soundio_reader_attach(&reader, ring, CHANNELS);
+    emg_soundio_reader_init(&reader, PERIOD_S, &state_now);
+    emg_soundio_reader_set_format(&reader, EMG_SOUNDIO_S32, 2147483648.0);
+    attach();
     stream = (struct SoundIoInStream){.userdata = &reader};
     return 0;
 }
@@ -205,7 +214,7 @@ static void counts_what_a_full_ring_does_not_take(void **state)
     enum emg_gap_cause cause = EMG_GAP_NONE;
     struct emg_ring *large = ring;
     assert_int_equal(emg_ring_create(&ring, 1 << 16), EMG_OK);
-    emg_soundio_reader_attach(&reader, ring, CHANNELS);
+    attach();
     emg_soundio_read(&stream, 0, MOST_FRAMES);
     const uint64_t first = delivered(&lost, &cause);
     assert_true(first > 0 && first < MOST_FRAMES);
@@ -236,8 +245,8 @@ static void converts_every_format_to_microvolts(void **state)
                  {EMG_SOUNDIO_FLOAT, 0x3f000000, 2500},
                  {EMG_SOUNDIO_FLOAT, 0xbf800000, -5000}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        emg_soundio_reader_init(&reader, cases[i].format, 5000, &state_now);
-        emg_soundio_reader_attach(&reader, ring, CHANNELS);
+        emg_soundio_reader_set_format(&reader, cases[i].format, 5000);
+        attach();
         memcpy(&device.words[0][1], &cases[i].word, sizeof cases[i].word);
         device.next = 0;
         emg_soundio_read(&stream, 0, 1);

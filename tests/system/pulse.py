@@ -14,6 +14,16 @@ own, in a temporary directory, and is ended by its process id. It runs for root 
 Every frame arrives, in order, but ALSA and remapped channel counts hand on whole periods: the last 256 frames or
 so may stay behind, so feed more than a test counts on. A capture through ALSA that has fallen silent takes a
 second to stop.
+
+What can happen to a sound card:
+
+        card.stop(); card.restart()                     # the server crashes, and is there again
+        card.remove_source(); card.add_source()         # the device is unplugged, and plugged in again
+        with card.other_source("other"): ...            # another device is there, and loud (live.FOREIGN)
+        with live.Live(card, ppm=150) as device: ...    # it samples on by itself, whatever happens on the way
+
+When the source goes, PulseAudio moves its captures, silently, to any other source. With sink=True one is always
+left, the null sink's monitor, which is silence; with sink=False there is none, and captures end with an error.
 """
 
 import array
@@ -27,6 +37,8 @@ import subprocess
 import tempfile
 import termios
 import time
+
+import live
 
 # In the order in which ALSA's pulse plugin hands channels on; any other order would be mixed into this one.
 POSITIONS = ["front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe", "side-left", "side-right"]
@@ -95,6 +107,11 @@ class Pulse:
         self.pipe_channels = 1 << (channels - 1).bit_length()
         self.pcm = source + "_alsa"
         self.directory = self.process = self.fifo = None
+        self.others = {}
+
+    @property
+    def fifo_path(self):
+        return self._path("fifo")
 
     @property
     def spec(self):
@@ -129,9 +146,9 @@ class Pulse:
 
     def __exit__(self, *_):
         self.stop()
-        if self.fifo is not None:
-            os.close(self.fifo)
-            self.fifo = None
+        for other in self.others.values():
+            other.stop()
+        self._close_fifo()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def stop(self):
@@ -141,15 +158,54 @@ class Pulse:
             self.process.wait()
             self.process = None
 
-    def pactl(self, *arguments):
+    def restart(self):
+        """Starts the server again after stop(): the same socket, the same sources, a new FIFO without old frames."""
+        self._close_fifo()
+        for path in (self.fifo_path, *map(self._other_path, self.others)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        self._start()
+
+    def pactl(self, *arguments, stderr=None):
         done = subprocess.run(
-            ["pactl", *arguments], env=self.environment(), check=True, stdout=subprocess.PIPE, text=True, timeout=10
+            ["pactl", *arguments],
+            env=self.environment(),
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            timeout=10,
         )
         return done.stdout.strip()
 
     def remove_source(self):
         """Takes the source away, as if its device had been unplugged."""
-        self.pactl("unload-module", "module-pipe-source")
+        self._unload(self._pipe)  # PulseAudio takes a remapped source away with it
+
+    def add_source(self):
+        """Brings the source back after remove_source(): the same name, a new FIFO."""
+        self._close_fifo()
+        for module in self._source_modules():
+            self.pactl("load-module", *module.split())
+        self._open_fifo()
+
+    def add_other_source(self, name):
+        """Another device, loud and of the same form, to which no capture of ours may move. It outlives a restart."""
+        self.pactl("load-module", *self._other_module(name).split())
+        self.others[name] = live.Loud(self._other_path(name), self.rate, self.pipe_channels)
+
+    def remove_other_source(self, name):
+        self.others.pop(name).stop()
+        if self.process is not None:
+            self._unload(name)
+
+    @contextlib.contextmanager
+    def other_source(self, name="other"):
+        self.add_other_source(name)
+        try:
+            yield name
+        finally:
+            self.remove_other_source(name)
 
     def feed(self, frames, pace_hz=None, timeout_s=30):
         """Writes frames (array of int32, interleaved), at a rate or as fast as they are taken.
@@ -176,10 +232,14 @@ class Pulse:
                     raise TimeoutError("nobody takes the frames: is the source being captured?") from None
                 time.sleep(0.001)
 
+    def is_captured(self):
+        """Whether a program captures from the source, so that the frames of the FIFO are taken. Costs 10 ms or more."""
+        return any(row[1] == self.source and row[-1] == "RUNNING" for row in self._rows("sources"))
+
     def wait_until_captured(self, timeout_s=30):
         """Returns when a program captures from the source."""
         limit = time.monotonic() + timeout_s
-        while self._index("sources") not in self._column("source-outputs", 1):
+        while not self.is_captured():
             if time.monotonic() > limit:
                 raise TimeoutError("nobody captures from the source")
             time.sleep(0.01)
@@ -219,27 +279,53 @@ class Pulse:
                 '  hint { show on  description "EMG test" }\n}\n' % (self.pcm, self._path("socket"), self.source)
             )
 
+    @property
+    def _pipe(self):
+        return self.source if self.pipe_channels == self.channels else self.source + "_pipe"
+
+    def _pipe_module(self, name, path, channels, positions=None):
+        return "module-pipe-source source_name=%s file=%s format=s32le rate=%d channels=%d channel_map=%s" % (
+            name,
+            path,
+            self.rate,
+            channels,
+            positions or channel_map(channels),
+        )
+
+    def _other_path(self, name):
+        return self._path("other-" + name)
+
+    def _other_module(self, name):
+        silent = ["aux%d" % (31 - i) for i in range(self.pipe_channels - self.channels)]
+        return self._pipe_module(name, self._other_path(name), self.pipe_channels, ",".join([self.positions, *silent]))
+
+    def _source_modules(self):
+        if self._pipe == self.source:
+            yield self._pipe_module(self.source, self.fifo_path, self.channels, self.positions)
+            return
+        yield self._pipe_module(self._pipe, self.fifo_path, self.pipe_channels)
+        taken = ",".join(channel_map(self.pipe_channels).split(",")[: self.channels])
+        yield "module-remap-source source_name=%s master=%s channels=%d channel_map=%s master_channel_map=%s remix=no" % (
+            self.source,
+            self._pipe,
+            self.channels,
+            self.positions,
+            taken,
+        )
+
     def _modules(self):
-        pipe = self.source if self.pipe_channels == self.channels else self.source + "_pipe"
         yield "module-native-protocol-unix auth-anonymous=1 auth-cookie-enabled=0 socket=" + self._path("socket")
         if self.sink:
             yield "module-null-sink sink_name=unused"
-        yield "module-pipe-source source_name=%s file=%s format=s32le rate=%d channels=%d channel_map=%s" % (
-            pipe,
-            self._path("fifo"),
-            self.rate,
-            self.pipe_channels,
-            self.positions if pipe == self.source else channel_map(self.pipe_channels),
-        )
-        if pipe != self.source:
-            taken = ",".join(channel_map(self.pipe_channels).split(",")[: self.channels])
-            yield "module-remap-source source_name=%s master=%s channels=%d channel_map=%s master_channel_map=%s remix=no" % (
-                self.source,
-                pipe,
-                self.channels,
-                self.positions,
-                taken,
-            )
+        for name in self.others:
+            yield self._other_module(name)
+        yield from self._source_modules()
+
+    def _unload(self, source):
+        modules = [row[0] for row in self._rows("modules") if "source_name=%s " % source in row[2]]
+        if not modules:
+            raise LookupError("the server has no source " + source)
+        self.pactl("unload-module", modules[0])
 
     def _start(self):
         command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"]
@@ -249,25 +335,28 @@ class Pulse:
         environment = self.environment()
         for name in ("PULSE_SERVER", "PULSE_CLIENTCONFIG"):
             del environment[name]
-        with open(self._path("pulse.log"), "w", encoding="utf-8") as log:
+        with open(self._path("pulse.log"), "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         limit = time.monotonic() + 20
-        while self._index("sources") is None:
+        while self.source not in [row[1] for row in self._rows("sources")]:
             if self.process.poll() is not None or time.monotonic() > limit:
                 raise RuntimeError("PulseAudio did not start:\n" + self.log())
             time.sleep(0.02)
-        self.fifo = os.open(self._path("fifo"), os.O_WRONLY | os.O_NONBLOCK)
+        self._open_fifo()
+
+    def _open_fifo(self):
+        self.fifo = os.open(self.fifo_path, os.O_WRONLY | os.O_NONBLOCK)
+
+    def _close_fifo(self):
+        if self.fifo is not None:
+            os.close(self.fifo)
+            self.fifo = None
 
     def _rows(self, kind):
-        if not os.path.exists(self._path("socket")):
+        if self.process is None or not os.path.exists(self._path("socket")):
             return []
         try:
-            return [line.split("\t") for line in self.pactl("list", "short", kind).splitlines()]
-        except subprocess.CalledProcessError:
+            rows = self.pactl("list", "short", kind, stderr=subprocess.DEVNULL)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return []
-
-    def _column(self, kind, column):
-        return [row[column] for row in self._rows(kind)]
-
-    def _index(self, kind):
-        return next((row[0] for row in self._rows(kind) if row[1] == self.source), None)
+        return [line.split("\t") for line in rows.splitlines()]

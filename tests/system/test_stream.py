@@ -22,7 +22,7 @@ import emgd
 COMMON = "v seq t frame session"
 FIELDS = {
     "status.json": COMMON + " state source rate_hz channels muscles frames gaps frames_lost ring_peak_percent"
-    " messages_dropped clock_ppm clock_ppm_se load_percent latency_ms recording version",
+    " messages_dropped clock_ppm clock_ppm_se load_percent realtime latency_ms recording version",
     "activation.json": COMMON + " rms_uv envelope_uv percent_reference reference active quality flags",
     "fatigue.json": COMMON + " mdf_hz mdf_se_hz mnf_hz mnf_se_hz rms_uv ln_finsm5 ln_finsm5_se band_hz bursts seconds snr_db"
     " baseline_mdf_hz shift_percent slope_hz_per_min slope_percent_per_min slope_ci95_percent_per_min break_s"
@@ -97,7 +97,7 @@ EXAMPLES["status.json"] = {
     "v": 1, "seq": 1, "t": 0, "frame": 0, "session": None, "state": "running", "source": "synth:rest", "rate_hz": 48000,
     "channels": 2, "muscles": ["left.soleus", "right.channel_2"], "frames": 48000, "gaps": 1, "frames_lost": 480,
     "ring_peak_percent": 3.5, "messages_dropped": 0, "clock_ppm": -12.5, "clock_ppm_se": 0.5, "load_percent": 104.2,
-    "latency_ms": {"p50": 1.5, "p99": None, "max": 12}, "recording": {"path": "a.bdf", "seconds": 2}, "version": "0.1.0"}
+    "realtime": False, "latency_ms": {"p50": 1.5, "p99": None, "max": 12}, "recording": {"path": "a.bdf", "seconds": 2}, "version": "0.1.0"}
 EXAMPLES["fatigue.json"] = {
     "v": 1, "seq": 1, "t": 0, "frame": 47999, "session": None, "mdf_hz": 95.7, "mdf_se_hz": 1.7, "mnf_hz": 110,
     "mnf_se_hz": 1.5, "rms_uv": 120, "ln_finsm5": -0.02,

@@ -11,7 +11,7 @@ FLOORS = [
     (2, r"dsp/(muscle|contractions|course|spectral|leg|mains|stride)"),
     (1, r"dsp/\w+"),
     (5, r"daemon/main"),
-    (4, r"daemon/(worker|capture\w*|publisher|control|devices|soundio_backend|soundio_read)"),
+    (4, r"daemon/(worker|capture\w*|publisher|control|devices|soundio_backend|soundio_read|soundio_session)"),
     (3, r"daemon/\w+"),
 ]
 # What a client may use of the daemon.
