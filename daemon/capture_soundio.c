@@ -143,7 +143,7 @@ static void give_up_session(struct soundio_capture *c, const char *reason)
     c->session = NULL;
     emg_block_doubt(&c->writer, EMG_GAP_DEVICE);
     if (c->lost_ns == 0)
-        c->lost_ns = now_ns;
+        c->lost_ns = c->since_ns;
     c->retry_ns = now_ns + c->pause_ns;
     c->pause_ns = 2 * c->pause_ns < LONGEST_PAUSE_NS ? 2 * c->pause_ns : LONGEST_PAUSE_NS;
     atomic_store_explicit(&c->base.state, EMG_STREAM_LOST, memory_order_release);

@@ -99,8 +99,6 @@ enum emg_error emg_deadline_end(struct emg_deadline *d)
     const pthread_t thread = d->thread;
     (void)pthread_mutex_lock(&d->mutex);
     const bool done = d->done;
-    if (!done && d->call.abandon != NULL)
-        d->call.abandon(d->context);
     d->abandoned = !done;
     (void)pthread_mutex_unlock(&d->mutex);
     if (!done) {

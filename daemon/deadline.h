@@ -10,9 +10,7 @@
 
 struct emg_deadline_call {
     void (*work)(void *context);
-    /* When time is up, on the caller's thread: takes back from context what must not be touched any more. */
-    void (*abandon)(void *context);
-    /* Should work return after all, on its own thread: frees context. Both may be NULL. */
+    /* Should work return after it was given up, on its own thread: frees context. May be NULL. */
     void (*late)(void *context);
 };
 

@@ -14,7 +14,7 @@
 
 struct job {
     pthread_t thread;
-    _Atomic bool may_return, abandoned, late, abandoned_before_late;
+    _Atomic bool may_return, late;
 };
 
 static void pause_ms(long ms)
@@ -36,45 +36,50 @@ static void hang(void *context)
         pause_ms(1);
 }
 
-static void on_abandon(void *context)
-{
-    struct job *job = context;
-    atomic_store(&job->abandoned, true);
-}
-
 static void on_late(void *context)
 {
     struct job *job = context;
-    atomic_store(&job->abandoned_before_late, atomic_load(&job->abandoned));
     atomic_store(&job->late, true);
 }
 
 static void work_that_returns_is_waited_for_on_another_thread(void **state)
 {
     (void)state;
-    const struct emg_deadline_call call = {.work = note_thread, .abandon = on_abandon, .late = on_late};
+    const struct emg_deadline_call call = {.work = note_thread, .late = on_late};
     struct job job = {.thread = pthread_self()};
     assert_int_equal(emg_deadline_run(&call, &job, 60), EMG_OK);
     assert_false(pthread_equal(job.thread, pthread_self()));
-    assert_false(job.abandoned);
     assert_false(job.late);
 }
 
 static void work_that_hangs_is_abandoned_and_cleans_up_when_it_returns_after_all(void **state)
 {
     (void)state;
-    const struct emg_deadline_call call = {.work = hang, .abandon = on_abandon, .late = on_late};
+    const struct emg_deadline_call call = {.work = hang, .late = on_late};
     static struct job job;
     assert_int_equal(emg_deadline_run(&call, &job, 0.05), EMG_ERROR_DEVICE);
-    assert_true(job.abandoned);
     assert_false(job.late);
     atomic_store(&job.may_return, true);
     while (!atomic_load(&job.late))
         pause_ms(1);
-    assert_true(job.abandoned_before_late);
 }
 
-static void abandon_and_late_may_be_left_out(void **state)
+static void a_call_can_be_watched_without_waiting(void **state)
+{
+    (void)state;
+    const struct emg_deadline_call call = {.work = hang, .late = on_late};
+    static struct job job;
+    struct emg_deadline *task = NULL;
+    assert_int_equal(emg_deadline_begin(&task, &call, &job), EMG_OK);
+    assert_false(emg_deadline_wait(task, 0));
+    atomic_store(&job.may_return, true);
+    assert_true(emg_deadline_wait(task, 60));
+    assert_true(emg_deadline_wait(task, 0));
+    assert_int_equal(emg_deadline_end(task), EMG_OK);
+    assert_false(job.late);
+}
+
+static void late_may_be_left_out(void **state)
 {
     (void)state;
     const struct emg_deadline_call call = {.work = hang};
@@ -89,7 +94,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_that_returns_is_waited_for_on_another_thread),
         cmocka_unit_test(work_that_hangs_is_abandoned_and_cleans_up_when_it_returns_after_all),
-        cmocka_unit_test(abandon_and_late_may_be_left_out),
+        cmocka_unit_test(a_call_can_be_watched_without_waiting),
+        cmocka_unit_test(late_may_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,8 +63,8 @@ class Rig:
                 emgd.Daemon("--source", spec, settings=settings, variables=variables))
             self.stream = self.stack.enter_context(self.daemon.subscribe("status", "event.", "waveform."))
             self.probe = self.stack.enter_context(Probe(spec, variables))
-            self.messages = []
             self._wait_for_both()
+            self.messages = [self.stream.next()]  # a status: the subscription has taken hold
             self.device.start()
             self.run(2)
         except BaseException:
