@@ -79,6 +79,28 @@ static void shows_a_loss_as_a_jump_with_its_cause_once(void **state)
     emg_ring_destroy(ring);
 }
 
+static void a_doubt_marks_the_next_block_alone(void **state)
+{
+    (void)state;
+    struct emg_ring *ring = make_ring(4096);
+    struct emg_block_writer writer;
+    emg_block_writer_init(&writer, ring, 1);
+    emg_block_doubt(&writer, EMG_GAP_DEVICE);
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(emg_block_begin(&writer, 5));
+        emg_block_end(&writer, 0);
+    }
+    size_t n = 0;
+    const struct emg_block *block = emg_ring_front(ring, &n);
+    assert_int_equal(block->first_frame, 0);
+    assert_int_equal(block->uncounted, 1);
+    assert_int_equal(block->gap_cause, EMG_GAP_DEVICE);
+    emg_ring_release(ring);
+    block = emg_ring_front(ring, &n);
+    assert_int_equal(block->uncounted, 0);
+    emg_ring_destroy(ring);
+}
+
 /* The frame index itself is the signal, cut to the 24 bits that a float holds exactly. */
 static float ramp(uint64_t frame)
 {
@@ -182,6 +204,7 @@ static void under_overflow_delivered_and_reported_lost_make_all_that_was_sent(vo
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_doubt_marks_the_next_block_alone),
         cmocka_unit_test(numbers_frames_without_a_break_when_nothing_is_lost),
         cmocka_unit_test(shows_a_loss_as_a_jump_with_its_cause_once),
         cmocka_unit_test(delivers_a_hundred_million_frames_in_order_between_two_threads),

@@ -121,6 +121,31 @@ static void keeps_records_of_every_length_whole_and_aligned_across_the_end_of_me
     emg_ring_destroy(ring);
 }
 
+/* Walks all that is on the ring, then takes it off and finds the same. */
+static void shows_all_that_is_there_without_taking_it(void **state)
+{
+    (void)state;
+    struct emg_ring *ring = make_ring(4096);
+    uint32_t written = 0;
+    for (unsigned round = 0; round < 5000; round++) {
+        uint32_t *record = NULL;
+        while ((record = emg_ring_reserve(ring, (1 + (round * 31 + written * 7) % 200) * sizeof *record)) !=
+               NULL) {
+            record[0] = written++;
+            emg_ring_commit(ring);
+        }
+        size_t n = 0;
+        const uint32_t *seen = emg_ring_front(ring, &n);
+        uint32_t next = seen[0];
+        for (; seen != NULL; seen = emg_ring_after(ring, seen, &n))
+            assert_int_equal(seen[0], next++);
+        assert_int_equal(next, written);
+        for (unsigned k = 0; k <= round % 11 && emg_ring_front(ring, &n) != NULL; k++)
+            emg_ring_release(ring);
+    }
+    emg_ring_destroy(ring);
+}
+
 enum { RECORDS = 400000 };
 
 static void *write_numbers(void *argument)
@@ -174,6 +199,7 @@ int main(void)
         cmocka_unit_test(gives_nothing_before_commit_and_keeps_the_order),
         cmocka_unit_test(is_full_before_it_overwrites_and_has_room_again_after_release),
         cmocka_unit_test(keeps_records_of_every_length_whole_and_aligned_across_the_end_of_memory),
+        cmocka_unit_test(shows_all_that_is_there_without_taking_it),
         cmocka_unit_test(hands_every_record_over_whole_between_two_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

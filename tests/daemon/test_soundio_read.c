@@ -2,6 +2,7 @@
  * laid ready. */
 #include "daemon/soundio_read.h"
 
+#include "daemon/clock.h"
 #include "daemon/stream.h"
 #include "tests/allocations.h"
 
@@ -229,6 +230,63 @@ static void counts_what_a_full_ring_does_not_take(void **state)
     emg_ring_destroy(large);
 }
 
+static const struct emg_block *newest(void)
+{
+    size_t n = 0;
+    const struct emg_block *block = emg_ring_front(ring, &n), *next = block;
+    while (next != NULL) {
+        block = next;
+        next = emg_ring_after(ring, block, &n);
+    }
+    return block;
+}
+
+static void marks_what_comes_after_an_overrun_or_a_standstill_as_uncounted(void **state)
+{
+    (void)state;
+    emg_soundio_read(&stream, 0, 100);
+    emg_soundio_read(&stream, 0, 100);
+    assert_int_equal(newest()->uncounted, 0);
+    device.overflow_in_begin = true;
+    emg_soundio_read(&stream, 0, 100);
+    device.overflow_in_begin = false;
+    emg_soundio_read(&stream, 0, 100);
+    assert_int_equal(newest()->uncounted, 1);
+    assert_int_equal(newest()->gap_cause, EMG_GAP_OVERFLOW);
+    emg_soundio_read(&stream, 0, 100);
+    assert_int_equal(newest()->uncounted, 0);
+    /* as if the last frames had come six periods ago */
+    atomic_store(&reader.heard_ns, emg_clock_monotonic_ns() - (int64_t)(6e9 * PERIOD_S));
+    emg_soundio_read(&stream, 0, 100);
+    assert_int_equal(newest()->uncounted, 1);
+    assert_int_equal(newest()->gap_cause, EMG_GAP_STALL);
+}
+
+static void says_that_a_lost_stream_runs_again_with_its_first_block(void **state)
+{
+    (void)state;
+    atomic_store(&state_now, EMG_STREAM_LOST);
+    device.hole = true;
+    emg_soundio_read(&stream, 0, 100);
+    assert_int_equal(atomic_load(&state_now), EMG_STREAM_LOST);
+    device.hole = false;
+    emg_soundio_read(&stream, 0, 100);
+    assert_int_equal(atomic_load(&state_now), EMG_STREAM_RUNNING);
+}
+
+static void takes_what_nobody_wants_any_more_and_touches_nothing(void **state)
+{
+    (void)state;
+    emg_soundio_reader_close(&reader);
+    const struct emg_block_writer before = reader.writer;
+    emg_soundio_read(&stream, 0, 5000);
+    assert_int_equal(device.next, 5000);
+    assert_int_equal(device.begun, device.ended);
+    assert_memory_equal(&before, &reader.writer, sizeof before);
+    assert_null(newest());
+    assert_int_equal(atomic_load(&state_now), EMG_STREAM_WAITING);
+}
+
 static void converts_every_format_to_microvolts(void **state)
 {
     (void)state;
@@ -284,6 +342,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(throws_away_what_an_overflow_has_spoilt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reports_a_broken_stream_and_loses_what_it_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_what_a_full_ring_does_not_take, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(marks_what_comes_after_an_overrun_or_a_standstill_as_uncounted,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_that_a_lost_stream_runs_again_with_its_first_block, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(takes_what_nobody_wants_any_more_and_touches_nothing, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(converts_every_format_to_microvolts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(allocates_nothing, set_up, tear_down),
     };

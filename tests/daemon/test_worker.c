@@ -191,6 +191,29 @@ static void live_it_says_that_nothing_comes(void **state)
     tear_down();
 }
 
+/* The capture says so, long before the silence would. */
+static void a_device_that_is_lost_is_told_at_once(void **state)
+{
+    (void)state;
+    set_up(true, 1 << 20);
+    feed(0.1);
+    while (seen.state != EMG_STREAM_RUNNING && seen.taken[EMG_TOPIC_EVENT_DEVICE] == 0)
+        take();
+    atomic_store(&capture.state, EMG_STREAM_LOST);
+    while (seen.taken[EMG_TOPIC_EVENT_DEVICE] < 2)
+        take();
+    take();
+    assert_int_equal(seen.state, EMG_STREAM_LOST);
+    /* back: the blocks wait until the clock has told how many frames are missing */
+    atomic_store(&capture.state, EMG_STREAM_RUNNING);
+    emg_block_doubt(&writer, EMG_GAP_DEVICE);
+    feed(0.5);
+    while (seen.taken[EMG_TOPIC_EVENT_GAP] == 0)
+        take();
+    assert_true(seen.taken[EMG_TOPIC_EVENT_DEVICE] == 3);
+    tear_down();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +222,7 @@ int main(void)
         cmocka_unit_test(live_it_gives_messages_up_that_nobody_takes_and_counts_them),
         cmocka_unit_test(in_a_replay_it_waits_for_whoever_takes_them),
         cmocka_unit_test(live_it_says_that_nothing_comes),
+        cmocka_unit_test(a_device_that_is_lost_is_told_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
