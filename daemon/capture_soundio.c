@@ -21,7 +21,7 @@ static const int64_t FINISH_LIMIT_NS = 300000000, FINISH_RETRY_NS = 1000000;
  * anew. */
 static const int64_t STANDSTILL_NS = 2000000000, SLOWEST_START_NS = 5000000000;
 
-static const int64_t FIRST_PAUSE_NS = 100000000, LONGEST_PAUSE_NS = 2000000000;
+static const int64_t FIRST_PAUSE_NS = 100000000, LONGEST_PAUSE_NS = 1000000000;
 
 struct soundio_capture {
     struct emg_capture base;

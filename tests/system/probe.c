@@ -1,8 +1,9 @@
 /* probe SPEC RATE_HZ CHANNELS: captures a ramp whose samples tell the frame they were sampled at, and says of
  * every stretch of frames where the daemon's own capture and intake have put it.
  *
- * One JSON line for each stretch without a jump, when it ends: {"first": frame, "n": frames, "off": by which the
- * sampled frame is ahead of that, "cause": of the jump before it}, and one for each state. Ends on SIGTERM. */
+ * One JSON line for each stretch without a jump, when it ends: {"first": frame, "n": frames, "off": by which
+ * the sampled frame is ahead of that, null: they are no ramp, "cause": of the jump before it}, and one for
+ * each state. Ends on SIGTERM. */
 #include "daemon/capture.h"
 #include "daemon/clock.h"
 #include "daemon/intake.h"
@@ -23,9 +24,13 @@ struct stretch {
 
 static void tell(const struct stretch *s)
 {
-    if (s->n > 0)
-        (void)printf("{\"first\": %llu, \"n\": %llu, \"off\": %.17g, \"cause\": %u}\n",
-                     (unsigned long long)s->first, (unsigned long long)s->n, s->off, s->cause);
+    char off[32] = "null";
+    if (s->n == 0)
+        return;
+    if (!isnan(s->off))
+        (void)snprintf(off, sizeof off, "%.17g", s->off);
+    (void)printf("{\"first\": %llu, \"n\": %llu, \"off\": %s, \"cause\": %u}\n", (unsigned long long)s->first,
+                 (unsigned long long)s->n, off, s->cause);
 }
 
 /* Frames by which sample i of the block is ahead of its place; NaN: no sample of the ramp. */
@@ -44,7 +49,7 @@ static void take(struct stretch *s, const struct emg_block *block, unsigned chan
     for (uint32_t i = 0; i < block->n_frames; i++) {
         const uint64_t frame = block->first_frame + i;
         const double off = offset(block, i, channels);
-        if (s->n == 0 || frame != s->first + s->n || !(off == s->off)) {
+        if (s->n == 0 || frame != s->first + s->n || (off != s->off && !(isnan(off) && isnan(s->off)))) {
             const bool jump = s->n == 0 || frame != s->first + s->n;
             tell(s);
             *s = (struct stretch){.first = frame, .off = off, .cause = jump ? block->gap_cause : 0};
