@@ -15,10 +15,10 @@
 /* What each kind of source begins with; only the sources themselves look inside. */
 struct emg_capture {
     const struct emg_capture_kind *kind;
-    struct emg_stream_info info; /* complete once open has returned */
-    _Atomic int state;           /* enum emg_stream_state; LOST: for ever, or until the device is back */
-    struct emg_problem failure;  /* set before the state becomes LOST for ever; empty when nothing failed */
-    _Atomic bool realtime_refused;
+    struct emg_stream_info info;   /* complete once open has returned */
+    _Atomic int state;             /* enum emg_stream_state; LOST: for ever, or until the device is back */
+    struct emg_problem failure;    /* set before the state becomes LOST for ever; empty when nothing failed */
+    _Atomic bool realtime_refused; /* priority of the thread that captures, or locked memory */
 };
 
 struct emg_capture_kind {

@@ -7,6 +7,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/schedule.h"
 #include "daemon/soundio_session.h"
 
 #include <stdio.h>
@@ -176,6 +177,9 @@ static void watch(struct soundio_capture *c, int64_t now_ns)
         if (c->lost_ns != 0)
             emg_log("device \"%s\": is back after %.1f s", c->wish.device,
                     1e-9 * (double)(heard_ns - c->lost_ns));
+        if (c->lost_ns != 0 &&
+            (emg_soundio_session_opened(c->session)->realtime_refused || !emg_schedule_lock_memory()))
+            atomic_store(&c->base.realtime_refused, true);
         c->lost_ns = 0;
         c->problem.text[0] = '\0';
     }

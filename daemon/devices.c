@@ -45,6 +45,7 @@ static void put_device(struct emg_json *json, const struct emg_soundio_device *d
     emg_json_string(json, "spec", spec);
     emg_json_string(json, "backend", device->backend);
     emg_json_string(json, "id", device->id);
+    emg_json_string(json, "serial", device->serial[0] != '\0' ? device->serial : NULL);
     emg_json_string(json, "name", device->name);
     emg_json_number(json, "channels_min", known ? emg_soundio_min_channels(device) : (double)NAN, 9);
     emg_json_number(json, "channels_max", known ? emg_soundio_max_channels(device) : (double)NAN, 9);

@@ -9,7 +9,6 @@ code is 0 when each frame was delivered or reported lost, no message is missing 
 
 import argparse
 import collections
-import contextlib
 import os
 import signal
 import statistics
@@ -24,42 +23,35 @@ import pulse  # noqa: E402
 
 SENIAM = ["soleus", "gastrocnemius_medialis", "gastrocnemius_lateralis", "tibialis_anterior"]
 MUSCLES = [side + "." + muscle for side in ("left", "right") for muscle in SENIAM]
-# What may stay behind for good when the feed has ended and no more frames arrive: nothing through a plain source, but
+# What may stay in the server for good when the feed has ended and no more frames arrive: nothing of a plain source, but
 # where the channels are no power of two they are taken out of a wider one, which hands on whole periods.
 TAIL_FRAMES = 1024
 # The length of these gaps follows from the clocks, within what a server's buffers and a busy machine delay.
-CLOCKED_GAPS = {"overflow", "device", "stall"}
-LENGTH_ERROR_S = 0.020
+CLOCKED_GAPS, LENGTH_ERROR_S = {"overflow", "device", "stall"}, 0.020
 GROWTH_KIB = 2048
-FIFO_FRAMES = 12000  # a quarter of a second at 48 kHz, and a size that Linux grants to everybody
-USAGE = ["RSS, KiB", "VmHWM, KiB", "threads", "open files"]
 
 
 def usage_of(pid):
     fields = dict(line.split(":", 1) for line in Path("/proc/%d/status" % pid).read_text("ascii").splitlines())
-    return [int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM", "Threads")] + [len(os.listdir("/proc/%d/fd" % pid))]
+    numbers = [int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM", "Threads")]
+    return [*numbers, len(os.listdir("/proc/%d/fd" % pid))]
 
 
 def summary(latencies):
-    """Of many statuses the median of the medians, and the worst of the others."""
+    """The median of the medians, and the worst of the others."""
     p50, p99, longest = zip(*latencies or [(0, 0, 0)])
     return "%.2f / %.2f / %.2f ms" % (statistics.median(p50), max(p99), max(longest))
-
-
-def listed(counter):
-    return ", ".join("%s %d" % pair for pair in sorted(counter.items()))
 
 
 class Soak:
     def __init__(self, options, device, daemon, stream):
         self.options, self.device, self.daemon, self.stream = options, device, daemon, stream
         self.status = self.state = self.begin = self.end = None  # the last two: usage
-        self.topics, self.last_seq, self.holes = collections.Counter(), {}, 0
+        self.kinds, self.last_seq, self.holes, self.elapsed = collections.Counter(), {}, 0, 0.0
         self.causes, self.latencies, self.loads, self.ring_peak = collections.Counter(), [], [], 0
-        self.elapsed = 0.0
 
     def count(self, topic, body):
-        self.topics[topic.split(".")[0]] += 1
+        self.kinds[topic.split(".")[0]] += 1
         self.holes += body["seq"] != self.last_seq.get(topic, body["seq"] - 1) + 1
         self.last_seq[topic] = body["seq"]
         if topic == "event.gap":
@@ -67,7 +59,8 @@ class Soak:
         if topic == "status":
             self.status = body
         if topic == "status" and self.device.end is None:  # what the end of the feed completes has waited for it
-            self.latencies += [tuple(body["latency_ms"].values())] if body["latency_ms"]["p50"] is not None else []
+            latency = [body["latency_ms"][name] for name in ("p50", "p99", "max")]
+            self.latencies += [latency] if None not in latency else []
             self.loads += [body["load_percent"]] if body["load_percent"] is not None else []
             self.ring_peak = max(self.ring_peak, body["ring_peak_percent"] or 0)
 
@@ -95,15 +88,11 @@ class Soak:
             if self.begin is None and self.elapsed >= min(60, seconds / 4):
                 self.begin = self.end
             if self.elapsed >= 60 * (minutes + 1) and self.status is not None:
-                minutes += 1
-                print("%5d min  %d frames  %d gaps  latency p50/p99/max %s  RSS %d KiB" % (
-                    minutes, self.status["frames"], self.status["gaps"], summary(self.latencies[told:]), self.end[0]),
-                    flush=True)
-                told = len(self.latencies)
-        self.state = self.asked()["state"]
-
-    def asked(self):
-        return self.daemon.request("status")["status"]
+                line = "%5d min  %d frames  %d gaps  latency p50/p99/max %s  RSS %d KiB"
+                values = self.status["frames"], self.status["gaps"], summary(self.latencies[told:]), self.end[0]
+                minutes, told = minutes + 1, len(self.latencies)
+                print(line % (minutes, *values), flush=True)
+        self.state = self.daemon.request("status")["status"]["state"]
 
     def finish(self, interrupted):
         """Ends the feed, waits until no more frames arrive, and ends the daemon."""
@@ -111,7 +100,7 @@ class Soak:
         if interrupted and self.take(2):  # Ctrl-C has reached the daemon too, which says by itself where it stands
             return
         frames = None
-        while frames != (frames := self.asked()["frames"]):
+        while frames != (frames := self.daemon.request("status")["status"]["frames"]):
             self.take(1)
         self.daemon.request("shutdown")
         if not self.take(emgd.PATIENCE_S) or self.daemon.wait() != 0:
@@ -128,11 +117,11 @@ class Soak:
         if self.status is None or self.begin is None:
             return ["it ended before anything could be said"]
         sampled, fed, difference = self.frames()
+        tail = TAIL_FRAMES if self.options.channels & (self.options.channels - 1) else 0
         clocked = LENGTH_ERROR_S * self.options.rate if CLOCKED_GAPS & set(self.causes) else 0
         grown = [end - begin for begin, end in zip(self.begin, self.end)]
         checks = [
-            (sampled > 0, "nothing was fed"),
-            (-clocked <= difference <= TAIL_FRAMES + clocked, "%d frames are not accounted for" % difference),
+            (-clocked <= difference <= tail + clocked, "%d frames are not accounted for" % difference),
             (self.holes == 0 and self.status["messages_dropped"] == 0, "messages are missing"),
             (self.state == "running", "at the end of the feed the state was %s" % self.state),
             (not self.options.strict or self.status["gaps"] == 0 and fed == sampled, "there are gaps"),
@@ -143,60 +132,50 @@ class Soak:
 
     def table(self):
         status, (sampled, fed, difference) = self.status, self.frames()
-        usage = zip(USAGE, self.begin or "----", self.end or "----")
+        clock = tuple(value and round(value, 2) for value in (status["clock_ppm"], status["clock_ppm_se"]))
+        usage = zip(("RSS, KiB", "VmHWM, KiB", "threads", "open files"), self.begin or "----", self.end or "----")
         return [
-            ("emgd " + status["version"], "%d channels of %g Hz for %.0f s; real-time priority: %s" % (
-                status["channels"], status["rate_hz"], self.elapsed, status["realtime"])),
+            ("seconds, channels, rate", "%.0f, %d, %g Hz" % (self.elapsed, status["channels"], status["rate_hz"])),
+            ("real-time priority", status["realtime"]),
             ("frames sampled, fed", "%d, %d" % (sampled, fed)),
             ("delivered, reported lost", "%d, %d" % (status["frames"], status["frames_lost"])),
             ("difference", difference),
-            ("gaps", "%d  %s" % (status["gaps"], listed(self.causes))),
-            ("messages received", "%d: %s" % (sum(self.topics.values()), listed(self.topics))),
+            ("gaps", status["gaps"]),
+            *[("gaps: " + cause, n) for cause, n in sorted(self.causes.items())],
+            ("messages received", sum(self.kinds.values())),
+            *[("messages: " + kind, n) for kind, n in sorted(self.kinds.items())],
             ("seq holes, messages dropped", "%d, %d" % (self.holes, status["messages_dropped"])),
             ("latency p50/p99/max", summary(self.latencies)),
             ("load, ring peak", "%.1f %% mean, %.1f %%" % (statistics.mean(self.loads or [0]), self.ring_peak)),
-            ("clock, standard error", "%s, %s ppm" % (status["clock_ppm"], status["clock_ppm_se"])),
+            ("clock, standard error", "%s, %s ppm" % clock),
         ] + [(name + ": start, end", "%s, %s" % (begin, end)) for name, begin, end in usage]
 
 
-def run(options, seconds):
+def run(options):
     """The soak, as far as it came, and what went wrong on the way."""
     soak, problems = None, []
-    settings = {'muscle."%s".channel' % name: c for c, name in enumerate(MUSCLES[: options.channels], 1)}
-    settings.update({"source.rate_hz": options.rate, "source.full_scale_uv": 1 << 23})
+    settings = {"source.rate_hz": options.rate, "source.full_scale_uv": 1 << 23}
+    settings.update(('muscle."%s".channel' % name, c) for c, name in enumerate(MUSCLES[: options.channels], 1))
+    fifo_s = 12000 / options.rate  # a quarter of a second at 48 kHz, and a size that Linux grants to everybody
     try:
-        with contextlib.ExitStack() as stack:
-            card = stack.enter_context(pulse.Pulse(channels=options.channels, rate=options.rate))
-            device = stack.enter_context(live.Live(card, fifo_s=FIFO_FRAMES / options.rate))
+        with pulse.Pulse(options.channels, options.rate) as card, live.Live(card, fifo_s=fifo_s) as device:
             variables = card.environment()
             emgd.environment(variables["XDG_CONFIG_HOME"])  # an empty configuration, so that the system's is not read
-            daemon = stack.enter_context(emgd.Daemon("--source", card.spec, settings=settings, variables=variables))
-            soak = Soak(options, device, daemon, stack.enter_context(daemon.subscribe("")))
-            try:
-                soak.feed(seconds)
-            except KeyboardInterrupt:
-                problems.append("interrupted")
-            soak.finish(bool(problems))
-    except KeyboardInterrupt:
-        problems.append("interrupted")
-    except (AssertionError, OSError, RuntimeError, LookupError) as error:
-        problems.append(str(error))
+            with emgd.Daemon("--source", card.spec, settings=settings, variables=variables) as daemon:
+                soak = Soak(options, device, daemon, daemon.subscribe(""))
+                try:
+                    soak.feed(60 * options.minutes if options.hours is None else 3600 * options.hours)
+                except KeyboardInterrupt:
+                    problems.append("interrupted")
+                soak.finish(bool(problems))
+    except (KeyboardInterrupt, AssertionError, OSError, RuntimeError, LookupError) as error:
+        problems.append(str(error) or "interrupted")
     return soak, problems
 
 
-def interrupt(*_):
-    catch(signal.SIG_IGN)  # the end takes its time, but not long
-    raise KeyboardInterrupt
-
-
-def catch(handler):
-    signal.signal(signal.SIGINT, handler)
-    signal.signal(signal.SIGTERM, handler)
-
-
 def main():
-    parser = argparse.ArgumentParser(description="Runs emgd for long on a live device and tells how it fared.")
-    parser.add_argument("programs", type=Path, help="the directory with the built programs")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("programs", type=Path, help="directory with the built programs")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--hours", type=float)
     length.add_argument("--minutes", type=float, default=10)
@@ -208,8 +187,8 @@ def main():
     if not (options.programs / "emgd").is_file():
         parser.error("%s has no emgd" % options.programs)
     emgd.programs = options.programs.resolve()
-    catch(interrupt)
-    soak, problems = run(options, 60 * options.minutes if options.hours is None else 3600 * options.hours)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    soak, problems = run(options)
     for row in soak.table() if soak and soak.status else []:
         print("%-28s %s" % row)
     problems = problems or soak.problems()
