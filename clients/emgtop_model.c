@@ -184,9 +184,10 @@ void emg_top_update(struct emg_top *top, const struct emg_feed_message *message,
 
 void emg_top_expire(struct emg_top *top, int64_t now_ns)
 {
+    const bool lost = strcmp(top->state, "lost") == 0;
     for (size_t i = 0; i < top->n_muscles; i++) {
         struct emg_top_muscle *muscle = &top->muscles[i];
-        if (now_ns - muscle->activation.arrival_ns > ACTIVATION_LIFE_NS)
+        if (lost || now_ns - muscle->activation.arrival_ns > ACTIVATION_LIFE_NS)
             forget_activation(&muscle->activation);
         if (now_ns - muscle->fatigue.arrival_ns > FATIGUE_LIFE_NS)
             forget_fatigue(&muscle->fatigue);

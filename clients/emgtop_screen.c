@@ -93,7 +93,7 @@ static void draw_state(struct screen *screen, const struct emg_top *top, int64_t
     if (silence_s > 0)
         print(screen, WHITE_ON_RED, " NO CONTACT for %.0f s ", silence_s);
     else if (strcmp(top->state, "lost") == 0)
-        print(screen, WHITE_ON_RED, " SIGNAL LOST: waiting for the device ");
+        print(screen, WHITE_ON_RED, " SIGNAL LOST ");
     else
         print(screen, strcmp(top->state, "running") == 0 ? BOLD : REVERSE, " %s ", emg_top_word(top->state));
     if (seconds >= 0 && seconds < 1e8)

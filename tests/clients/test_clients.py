@@ -331,6 +331,12 @@ class Top(unittest.TestCase):
             self.assertIn("it falls", lines[row + 3])
         self.assertGreater(text.rfind("\x1b[?25h"), text.rfind("\x1b[?25l"))
 
+    def test_a_lost_signal_is_shown_as_lost_and_with_no_value(self):
+        lines, _ = self.screen(24, 80, status(1, "lost", source="soundio:alsa:CARD=EMG"), activation(1))
+        self.assertIn("SIGNAL LOST", lines[1])
+        self.assertNotIn("123.4", "".join(lines))
+        self.assertTrue(any("-- uV" in line for line in lines))
+
     def test_a_smaller_window_shows_less_and_overflows_nowhere(self):
         muscles = ["left.muscle_%d" % i for i in range(6)]
         messages = [status(1, source="synth:" + 200 * "x", muscles=muscles)]
