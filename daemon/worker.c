@@ -129,6 +129,7 @@ static void *work(void *argument)
 {
     struct emg_worker *w = argument;
     emg_realtime_flush_denormals();
+    (void)pthread_setname_np(pthread_self(), "emgd worker");
     if (w->config.capture->info.realtime)
         atomic_store(&w->refused, !emg_schedule_fifo(EMG_PRIORITY_WORKER));
     w->load_since_ns = w->heard_ns = w->told_ns = emg_clock_monotonic_ns();

@@ -94,9 +94,9 @@ def run(program, *arguments):
 class Process:
     """A program in the background, its output in files."""
 
-    def __init__(self, program, *arguments, variables=()):
+    def __init__(self, program, *arguments, variables=(), prefix=()):
         self.directory = tempfile.TemporaryDirectory()
-        self.arguments = [str(programs / program), *map(str, arguments)]
+        self.arguments = [*prefix, str(programs / program), *map(str, arguments)]
         self.files = [Path(self.directory.name, name) for name in ("stdout", "stderr")]
         with open(self.files[0], "wb") as out, open(self.files[1], "wb") as err:
             self.process = subprocess.Popen(self.arguments, env={**environment(self.directory.name), **dict(variables)},
@@ -146,14 +146,14 @@ class Process:
 class Daemon(Process):
     """emgd with endpoints of its own. A replay waits for its first subscriber, and would not wait for a second."""
 
-    def __init__(self, *arguments, settings=(), variables=()):
+    def __init__(self, *arguments, settings=(), variables=(), prefix=()):
         self.sockets = tempfile.TemporaryDirectory()
         self.data, self.control = ("ipc://%s/%s" % (self.sockets.name, name) for name in ("data", "control"))
         settings = {"publish.data": self.data, "publish.control": self.control,
                     "publish.wait_s": 3600, **dict(settings)}
         self.data, self.control = settings["publish.data"], settings["publish.control"]
         words = [word for key, value in settings.items() for word in ("--set", "%s=%s" % (key, value))]
-        super().__init__("emgd", *arguments, *words, variables=variables)
+        super().__init__("emgd", *arguments, *words, variables=variables, prefix=prefix)
         self.context = zmq.Context()
 
     def __exit__(self, *exception):

@@ -38,7 +38,6 @@ def usage_of(pid):
 
 
 def summary(latencies):
-    """The median of the medians, and the worst of the others."""
     p50, p99, longest = zip(*latencies or [(0, 0, 0)])
     return "%.2f / %.2f / %.2f ms" % (statistics.median(p50), max(p99), max(longest))
 

@@ -8,6 +8,7 @@ daemon's own capture where each single frame has been put. Argument: the directo
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import statistics
 import subprocess
@@ -48,7 +49,7 @@ class Probe(emgd.Process):
 class Rig:
     """A card, its device, the daemon with a subscriber, and the probe."""
 
-    def __init__(self, ppm=0, sink=True, alsa=False):
+    def __init__(self, ppm=0, sink=True, alsa=False, prefix=()):
         self.stack = contextlib.ExitStack()
         self.card = self.stack.enter_context(pulse.Pulse(channels=CHANNELS, rate=RATE_HZ, sink=sink))
         try:
@@ -60,7 +61,7 @@ class Rig:
             settings = {'muscle."left.channel_%d".channel' % c: c for c in range(1, CHANNELS + 1)}
             settings["source.full_scale_uv"] = 1 << 23
             self.daemon = self.stack.enter_context(
-                emgd.Daemon("--source", spec, settings=settings, variables=variables))
+                emgd.Daemon("--source", spec, settings=settings, variables=variables, prefix=prefix))
             self.stream = self.stack.enter_context(self.daemon.subscribe("status", "event.", "waveform."))
             self.probe = self.stack.enter_context(Probe(spec, variables))
             self._wait_for_both()
@@ -243,15 +244,41 @@ class Faults(unittest.TestCase):
 
     def test_a_busy_machine(self):
         with Rig() as rig:
-            hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 2)]
-            try:
+            with hogs():
                 rig.run(6)
-            finally:
-                for hog in hogs:
-                    hog.kill()
-                    hog.wait()
             outcome = rig.finish()
             self.check(outcome, ["stall"] * len(outcome.gaps) if len(outcome.written) > 1 else [])
+
+    def test_an_analysis_that_gets_no_time_loses_whole_stretches_and_recovers(self):
+        with Rig() as rig, hogs():
+            tasks = "/proc/%d/task" % rig.daemon.process.pid
+            worker = next(int(task) for task in os.listdir(tasks)
+                          if pathlib.Path(tasks, task, "comm").read_text("ascii") == "emgd worker\n")
+            os.sched_setscheduler(worker, os.SCHED_IDLE, os.sched_param(0))
+            rig.run(10)
+            os.sched_setscheduler(worker, os.SCHED_OTHER, os.sched_param(0))
+            rig.run(3)
+            outcome = rig.finish()
+        told = outcome.status["frames"] + outcome.status["frames_lost"]
+        causes = {gap["cause"] for gap in outcome.gaps}
+        self.assertIn("ring_full", causes)
+        self.assertLessEqual(causes, {"ring_full"} | ({"stall"} if len(outcome.written) > 1 else set()))
+        self.assertLessEqual(abs(told - sum(outcome.written[-1])), 1024 + LENGTH_ERROR_S * RATE_HZ * len(causes - {"ring_full"}))
+        self.assertLess(outcome.status["frames_lost"], told)
+        last = [m for m in rig.messages if m.topic == "status" and m.body["state"] == "running"][-1].body
+        self.assertLess(last["latency_ms"]["max"], 1000, "it has not caught up: %s" % last)
+
+    def test_what_the_system_refuses_is_told_and_harms_nothing(self):
+        prefix = ()
+        if os.geteuid() == 0:
+            prefix = ("setpriv", "--bounding-set=-sys_nice,-ipc_lock,-sys_resource")
+        with Rig(prefix=prefix) as rig:
+            if os.geteuid() != 0 and rig.daemon.request("status")["status"]["realtime"]:
+                self.skipTest("this user may do all that emgd asks for")
+            outcome = rig.finish()
+            self.check(outcome, ["stall"] * len(outcome.gaps) if len(outcome.written) > 1 else [])
+            self.assertIs(False, outcome.status["realtime"])
+            self.assertIn("WARNING: real-time priority and locked memory refused", rig.daemon.err())
 
     def test_a_daemon_that_was_stopped_takes_up_what_the_server_kept(self):
         with Rig() as rig:
@@ -315,6 +342,18 @@ class Faults(unittest.TestCase):
                     self.assertLess(time.monotonic() - begin, 2)
                 finally:
                     rig.card.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def hogs():
+    """Keeps every core busy."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 2)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def resident_kib(process):
