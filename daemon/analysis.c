@@ -259,6 +259,7 @@ void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
 
 void emg_analysis_tell_state(struct emg_analysis *a, enum emg_stream_state state)
 {
+    a->arrival_ns = 0; /* no frame completes these messages */
     emg_analysis_emit_device(a, state);
     emg_analysis_emit_status(a);
 }
