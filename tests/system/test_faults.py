@@ -281,15 +281,16 @@ class Faults(unittest.TestCase):
             self.assertIn("WARNING: real-time priority and locked memory refused", rig.daemon.err())
 
     def test_a_daemon_that_was_stopped_takes_up_what_the_server_kept(self):
-        with Rig() as rig:
-            rig.daemon.signal(signal.SIGSTOP)
-            rig.probe.signal(signal.SIGSTOP)
-            time.sleep(1.5)
-            rig.daemon.signal(signal.SIGCONT)
-            rig.probe.signal(signal.SIGCONT)
-            rig.run(2)
-            outcome = rig.finish()
-            self.check(outcome, [])
+        for alsa in (False, True):
+            with self.subTest(alsa=alsa), Rig(alsa=alsa) as rig:
+                rig.daemon.signal(signal.SIGSTOP)
+                rig.probe.signal(signal.SIGSTOP)
+                time.sleep(1.5)
+                rig.daemon.signal(signal.SIGCONT)
+                rig.probe.signal(signal.SIGCONT)
+                rig.run(2)
+                outcome = rig.finish()
+                self.check(outcome, [])
 
     def test_subscribers_that_never_read_or_come_and_go_disturb_nobody(self):
         with Rig() as rig:
