@@ -22,6 +22,9 @@ static const int64_t FINISH_LIMIT_NS = 300000000, FINISH_RETRY_NS = 1000000;
  * anew. */
 static const int64_t STANDSTILL_NS = 2000000000, SLOWEST_START_NS = 5000000000;
 
+/* Who has not looked for longer has stood still himself, and cannot tell that of a device. */
+static const int64_t LONGEST_BLINK_NS = 500000000;
+
 static const int64_t FIRST_PAUSE_NS = 100000000, LONGEST_PAUSE_NS = 1000000000;
 
 struct soundio_capture {
@@ -30,10 +33,11 @@ struct soundio_capture {
     struct emg_soundio_session *session; /* NULL: none just now */
     struct emg_block_writer writer;      /* while no session has it */
     bool started;
+    int64_t polled_ns;
 
     /* while the device is lost */
     int64_t lost_ns;  /* since when; 0: it is not */
-    int64_t since_ns; /* when the session was begun, or it last gave frames */
+    int64_t since_ns; /* when the session was begun, or it last gave frames, as far as we have looked */
     int64_t retry_ns, pause_ns;
     struct emg_problem problem; /* of the last attempt */
 };
@@ -194,6 +198,9 @@ static void poll_soundio(struct emg_capture *capture)
     struct soundio_capture *c = (struct soundio_capture *)capture;
     const int64_t now_ns = emg_clock_monotonic_ns();
     struct emg_problem problem = {.text = ""};
+    if (now_ns - c->polled_ns > LONGEST_BLINK_NS)
+        c->since_ns = now_ns;
+    c->polled_ns = now_ns;
     if (c->session == NULL) {
         try_again(c, now_ns);
     } else if (emg_soundio_session_is_busy(c->session)) {

@@ -285,7 +285,7 @@ class Faults(unittest.TestCase):
             with self.subTest(alsa=alsa), Rig(alsa=alsa) as rig:
                 rig.daemon.signal(signal.SIGSTOP)
                 rig.probe.signal(signal.SIGSTOP)
-                time.sleep(1.5)
+                time.sleep(3)
                 rig.daemon.signal(signal.SIGCONT)
                 rig.probe.signal(signal.SIGCONT)
                 rig.run(2)
