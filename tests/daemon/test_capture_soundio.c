@@ -493,6 +493,17 @@ static void go_on(int rounds)
     }
 }
 
+/* In steps that are too short to be taken for a standstill of our own. */
+static void let_pass(double seconds)
+{
+    static const double STEP_S = 0.1;
+    for (double passed_s = 0; passed_s < seconds; passed_s += STEP_S) {
+        leap(STEP_S);
+        expect_promptness(emg_capture_poll);
+        drain();
+    }
+}
+
 static void expect(enum emg_stream_state state, int most_rounds)
 {
     for (int i = 0; i < most_rounds && emg_capture_state(capture) != state; i++)
@@ -671,7 +682,7 @@ static void sits_a_short_standstill_out(void **state)
     open_amplifier(devices[AMPLIFIER].id);
     atomic_store(&fake.stands_still, true);
     go_on(5);
-    leap(0.9);
+    let_pass(0.9);
     go_on(2);
     assert_int_equal(emg_capture_state(capture), EMG_STREAM_RUNNING);
     atomic_store(&fake.stands_still, false);
@@ -680,19 +691,33 @@ static void sits_a_short_standstill_out(void **state)
     assert_int_equal(atomic_load(&fake.streams_created), 1);
 }
 
+static void takes_no_standstill_of_its_own_for_one_of_the_device(void **state)
+{
+    (void)state;
+    open_amplifier(devices[AMPLIFIER].id);
+    atomic_store(&fake.stands_still, true);
+    go_on(5);
+    leap(3);
+    go_on(5);
+    assert_int_equal(emg_capture_state(capture), EMG_STREAM_RUNNING);
+    atomic_store(&fake.stands_still, false);
+    expect_return_with_one_gap(EMG_GAP_STALL);
+    assert_int_equal(atomic_load(&fake.streams_created), 1);
+}
+
 static void opens_a_stream_anew_that_stands_still_for_long(void **state)
 {
     (void)state;
     open_amplifier(devices[AMPLIFIER].id);
     atomic_store(&fake.stands_still, true);
-    leap(3);
+    let_pass(2);
     expect(EMG_STREAM_LOST, ROUNDS_1S);
     /* the next one opens and starts, but gives nothing either */
     for (int i = 0; i < MOST_ROUNDS && atomic_load(&fake.streams_created) < 2; i++)
         go_on(1);
     go_on(5);
     assert_int_equal(atomic_load(&fake.streams_created), 2);
-    leap(6);
+    let_pass(5);
     for (int i = 0; i < MOST_ROUNDS && atomic_load(&fake.streams_created) < 3; i++)
         go_on(1);
     assert_int_equal(emg_capture_state(capture), EMG_STREAM_LOST);
@@ -732,7 +757,7 @@ static void leaves_a_call_behind_that_hangs_on_the_way_back(void **state)
         go_on(5);
         assert_int_equal(emg_capture_state(capture), EMG_STREAM_LOST);
         assert_true(hangs());
-        leap(11);
+        let_pass(10);
         expect_return_with_one_gap(EMG_GAP_DEVICE);
         assert_true(hangs());
         let_go();
@@ -869,6 +894,7 @@ int main(void)
         TEST(keeps_running_when_some_other_device_is_removed),
         TEST(refuses_another_device_of_the_same_name),
         TEST(sits_a_short_standstill_out),
+        TEST(takes_no_standstill_of_its_own_for_one_of_the_device),
         TEST(opens_a_stream_anew_that_stands_still_for_long),
         TEST(tries_again_with_growing_pauses_and_says_so_once),
         TEST(leaves_a_call_behind_that_hangs_on_the_way_back),
