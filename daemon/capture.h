@@ -52,8 +52,8 @@ void emg_capture_poll(struct emg_capture *capture);
 
 enum emg_stream_state emg_capture_state(const struct emg_capture *capture);
 
-/* Ends delivery; when it returns, the last block (block.last) is on the ring unless the ring stayed full for
- * a second. Idempotent, and a no-op before start. */
+/* Ends delivery; when it returns, the last block (block.last) is on the ring unless the ring stayed full.
+ * Idempotent, and a no-op before start. */
 void emg_capture_stop(struct emg_capture *capture);
 
 void emg_capture_close(struct emg_capture *capture); /* stops first; NULL is a no-op */

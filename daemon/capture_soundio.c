@@ -16,6 +16,7 @@
 
 static const double OPEN_LIMIT_S = 5, START_LIMIT_S = 5;
 static const int64_t RETURN_LIMIT_NS = 10000000000;
+enum { MOST_HANGING = 4 }; /* attempts that were given up and may wake yet */
 static const int64_t FINISH_LIMIT_NS = 300000000, FINISH_RETRY_NS = 1000000;
 
 /* A stream that has stood still for so long, or has given nothing for so long since its start, is opened
@@ -30,6 +31,7 @@ static const int64_t FIRST_PAUSE_NS = 100000000, LONGEST_PAUSE_NS = 1000000000;
 struct soundio_capture {
     struct emg_capture base;
     struct emg_soundio_wish wish;
+    struct emg_soundio_tally *tally;
     struct emg_soundio_session *session; /* NULL: none just now */
     struct emg_block_writer writer;      /* while no session has it */
     bool started;
@@ -37,7 +39,8 @@ struct soundio_capture {
 
     /* while the device is lost */
     int64_t lost_ns;  /* since when; 0: it is not */
-    int64_t since_ns; /* when the session was begun, or it last gave frames, as far as we have looked */
+    int64_t since_ns; /* when the session was open, or it last gave frames, as far as we have looked */
+    int64_t begun_ns; /* when the session was begun */
     int64_t retry_ns, pause_ns;
     struct emg_problem problem; /* of the last attempt */
 };
@@ -75,7 +78,7 @@ static enum emg_error make_wish(struct emg_soundio_wish *wish, const char *rest,
             "(emgd --list-devices)",
             config->source.spec);
     (void)snprintf(wish->backend, sizeof wish->backend, "%.*s", (int)(colon - rest), rest);
-    wish->device = colon + 1;
+    (void)snprintf(wish->device, sizeof wish->device, "%s", colon + 1);
     wish->full_scale_uv = config->source.full_scale_uv;
     wish->period_s = config->source.latency_ms / 1000;
     ask_latency(wish->backend, config->source.latency_ms);
@@ -84,7 +87,9 @@ static enum emg_error make_wish(struct emg_soundio_wish *wish, const char *rest,
 
 static enum emg_error open_first(struct soundio_capture *c, struct emg_problem *problem)
 {
-    c->session = emg_soundio_session_create(&c->wish, &c->base.state);
+    c->tally = emg_soundio_tally_create();
+    if (c->tally != NULL)
+        c->session = emg_soundio_session_create(&c->wish, &c->base.state, c->tally);
     if (c->session == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "device \"%s\": out of memory", c->wish.device);
     const enum emg_error error = emg_soundio_session_begin_open(c->session);
@@ -108,6 +113,7 @@ static enum emg_error open_soundio(struct emg_capture **out, const char *rest,
         error = open_first(c, problem);
     if (error != EMG_OK) {
         emg_soundio_session_end(c->session, &c->writer);
+        emg_soundio_tally_destroy(c->tally);
         free(c);
         return error;
     }
@@ -138,12 +144,12 @@ static enum emg_error start_soundio(struct emg_capture *capture, struct emg_ring
 }
 
 /* Ends the session, to try again after a pause. */
-static void give_up_session(struct soundio_capture *c, const char *reason)
+static void give_up_session(struct soundio_capture *c, const struct emg_problem *problem)
 {
     const int64_t now_ns = emg_clock_monotonic_ns();
-    if (strcmp(c->problem.text, reason) != 0)
-        emg_log("device \"%s\": %s; it is tried again until it is back", c->wish.device, reason);
-    emg_problem_write(&c->problem, "%s", reason);
+    if (strcmp(c->problem.text, problem->text) != 0)
+        emg_log("%s; it is tried again until it is back", problem->text);
+    c->problem = *problem;
     emg_soundio_session_end(c->session, &c->writer);
     c->session = NULL;
     emg_block_doubt(&c->writer, EMG_GAP_DEVICE);
@@ -154,21 +160,29 @@ static void give_up_session(struct soundio_capture *c, const char *reason)
     atomic_store_explicit(&c->base.state, EMG_STREAM_LOST, memory_order_release);
 }
 
+static void lose(struct soundio_capture *c, const char *reason)
+{
+    struct emg_problem problem;
+    emg_problem_write(&problem, "device \"%s\": %s", c->wish.device, reason);
+    give_up_session(c, &problem);
+}
+
 static void try_again(struct soundio_capture *c, int64_t now_ns)
 {
-    if (now_ns < c->retry_ns)
+    if (now_ns < c->retry_ns || emg_soundio_tally_hanging(c->tally) >= MOST_HANGING)
         return;
-    c->since_ns = now_ns;
-    c->session = emg_soundio_session_create(&c->wish, &c->base.state);
+    c->begun_ns = c->since_ns = now_ns;
+    c->session = emg_soundio_session_create(&c->wish, &c->base.state, c->tally);
     if (c->session == NULL || emg_soundio_session_begin_start(c->session, &c->writer) != EMG_OK)
-        give_up_session(c, "no memory or thread to be had");
+        lose(c, "no memory or thread to be had");
 }
 
 /* A session that is still being opened. */
 static void watch_return(struct soundio_capture *c, int64_t now_ns)
 {
-    if (now_ns - c->since_ns > RETURN_LIMIT_NS)
-        give_up_session(c, "does not answer");
+    c->since_ns = now_ns;
+    if (now_ns - c->begun_ns > RETURN_LIMIT_NS)
+        lose(c, "does not answer");
 }
 
 static void watch(struct soundio_capture *c, int64_t now_ns)
@@ -188,9 +202,9 @@ static void watch(struct soundio_capture *c, int64_t now_ns)
         c->problem.text[0] = '\0';
     }
     if (trouble != NULL)
-        give_up_session(c, trouble);
+        lose(c, trouble);
     else if (now_ns - c->since_ns > (heard_ns != 0 ? STANDSTILL_NS : SLOWEST_START_NS))
-        give_up_session(c, "gives no samples");
+        lose(c, "gives no samples");
 }
 
 static void poll_soundio(struct emg_capture *capture)
@@ -206,7 +220,7 @@ static void poll_soundio(struct emg_capture *capture)
     } else if (emg_soundio_session_is_busy(c->session)) {
         watch_return(c, now_ns);
     } else if (c->lost_ns != 0 && emg_soundio_session_wait(c->session, 0, &problem) != EMG_OK) {
-        give_up_session(c, problem.text);
+        give_up_session(c, &problem);
     } else {
         watch(c, now_ns);
     }
@@ -229,6 +243,7 @@ static void stop_soundio(struct emg_capture *capture)
 static void close_soundio(struct emg_capture *capture)
 {
     stop_soundio(capture);
+    emg_soundio_tally_destroy(((struct soundio_capture *)capture)->tally);
     free(capture);
 }
 

@@ -10,7 +10,7 @@ static struct emg_soundio_list *list_all(void)
 {
     struct emg_soundio_list *list = calloc(1, sizeof *list);
     struct emg_problem problem;
-    if (list != NULL && emg_soundio_list(list, NULL, &problem) != EMG_OK)
+    if (list != NULL && emg_soundio_list_all(list, &problem) != EMG_OK)
         list->n_devices = 0;
     return list;
 }

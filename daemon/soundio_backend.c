@@ -309,23 +309,19 @@ static void ask(void *context)
     soundio_destroy(soundio);
 }
 
-static enum emg_error list_backend(struct emg_soundio_list *list, size_t index)
+static struct inquiry *create_inquiry(size_t index)
 {
-    static const struct emg_deadline_call call = {.work = ask, .late = free};
-    struct emg_soundio_backend *backend = &list->backends[index];
     struct inquiry *inquiry = calloc(1, sizeof *inquiry);
-    if (inquiry == NULL)
-        return EMG_ERROR_MEMORY;
-    inquiry->backend = emg_soundio_backend_names[index];
+    if (inquiry != NULL)
+        inquiry->backend = emg_soundio_backend_names[index];
+    return inquiry;
+}
+
+/* Takes over what came of the inquiry, and frees it. */
+static void take_answer(struct emg_soundio_list *list, size_t index, struct inquiry *inquiry)
+{
+    struct emg_soundio_backend *backend = &list->backends[index];
     backend->asked = true;
-    const enum emg_error error = emg_deadline_run(&call, inquiry, ANSWER_LIMIT_S);
-    if (error != EMG_OK) {
-        emg_problem_write(&backend->problem, "%s",
-                          error == EMG_ERROR_IO ? "no thread to be had" : "its server does not answer");
-        if (error == EMG_ERROR_IO)
-            free(inquiry);
-        return EMG_OK;
-    }
     backend->problem = inquiry->problem;
     backend->n_unlisted = inquiry->n_unlisted;
     for (size_t i = 0; i < inquiry->n_devices; i++) {
@@ -335,18 +331,41 @@ static enum emg_error list_backend(struct emg_soundio_list *list, size_t index)
             backend->n_unlisted++;
     }
     free(inquiry);
+}
+
+enum emg_error emg_soundio_list_all(struct emg_soundio_list *list, struct emg_problem *problem)
+{
+    static const struct emg_deadline_call call = {.work = ask, .late = free};
+    memset(list, 0, sizeof *list);
+    for (size_t i = 0; i < EMG_SOUNDIO_BACKENDS; i++) {
+        struct inquiry *inquiry = create_inquiry(i);
+        if (inquiry == NULL)
+            return emg_problem_set(problem, EMG_ERROR_MEMORY, "no memory to list the capture devices");
+        const enum emg_error error = emg_deadline_run(&call, inquiry, ANSWER_LIMIT_S);
+        if (error == EMG_ERROR_DEVICE) { /* the inquiry is no longer ours */
+            list->backends[i].asked = true;
+            emg_problem_write(&list->backends[i].problem, "its server does not answer");
+            continue;
+        }
+        if (error != EMG_OK)
+            emg_problem_write(&inquiry->problem, "no thread to be had");
+        take_answer(list, i, inquiry);
+    }
     return EMG_OK;
 }
 
 enum emg_error emg_soundio_list(struct emg_soundio_list *list, const char *backend,
                                 struct emg_problem *problem)
 {
+    const size_t index = backend_index(backend);
     memset(list, 0, sizeof *list);
-    if (backend != NULL && backend_index(backend) == EMG_SOUNDIO_BACKENDS)
+    if (index == EMG_SOUNDIO_BACKENDS)
         return emg_problem_set(problem, EMG_ERROR_ARGUMENT,
                                "audio backend \"%s\": there is alsa, pulseaudio and jack", backend);
-    for (size_t i = 0; i < EMG_SOUNDIO_BACKENDS; i++)
-        if ((backend == NULL || i == backend_index(backend)) && list_backend(list, i) != EMG_OK)
-            return emg_problem_set(problem, EMG_ERROR_MEMORY, "no memory to list the capture devices");
+    struct inquiry *inquiry = create_inquiry(index);
+    if (inquiry == NULL)
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "no memory to list the capture devices");
+    ask(inquiry);
+    take_answer(list, index, inquiry);
     return EMG_OK;
 }

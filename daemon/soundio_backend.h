@@ -34,9 +34,11 @@ struct emg_soundio_list {
     struct emg_soundio_backend backends[EMG_SOUNDIO_BACKENDS]; /* in the order of the names */
 };
 
-/* Lists the capture devices of one backend, or of all (backend NULL). A backend that does not run, or does
- * not answer within 5 s, is no error: it has a problem. Commonly takes tens of milliseconds. Errors:
- * EMG_ERROR_ARGUMENT (no such backend), EMG_ERROR_MEMORY. */
+/* Lists the capture devices of all backends. One that does not run, or does not answer within 5 s, is no
+ * error: it has a problem. Commonly takes tens of milliseconds. Errors: EMG_ERROR_MEMORY. */
+enum emg_error emg_soundio_list_all(struct emg_soundio_list *list, struct emg_problem *problem);
+
+/* The same of one backend; it may hang. Errors: EMG_ERROR_ARGUMENT (no such backend), EMG_ERROR_MEMORY. */
 enum emg_error emg_soundio_list(struct emg_soundio_list *list, const char *backend,
                                 struct emg_problem *problem);
 

@@ -1,5 +1,6 @@
 #include "daemon/soundio_session.h"
 
+#include "daemon/clock.h"
 #include "daemon/deadline.h"
 #include "daemon/schedule.h"
 #include "daemon/soundio_backend.h"
@@ -12,6 +13,14 @@
 
 static const double END_LIMIT_S = 0.5;
 
+/* For a server to say which devices there are. */
+static const int64_t LOOK_LIMIT_NS = 1000000000;
+
+/* Freed by the last of its creator and the sessions that hang. */
+struct emg_soundio_tally {
+    _Atomic int holders;
+};
+
 struct emg_soundio_session {
     struct SoundIo *soundio;
     struct SoundIoDevice *device;
@@ -20,15 +29,39 @@ struct emg_soundio_session {
     struct emg_soundio_reader reader;
 
     struct emg_soundio_wish wish;
+    struct emg_soundio_tally *tally;
     struct emg_deadline *task; /* what was begun; NULL: nothing */
+    struct emg_deadline *look; /* whether the device is still listed; NULL: nobody looks */
+    int64_t look_ns;           /* since when */
     bool attached;
+    _Atomic bool given_up;
 
     /* what came of it: for the task's thread while there is one */
     struct emg_soundio_choice choice;
     struct emg_soundio_opened opened;
     enum emg_error error;
     struct emg_problem problem;
+    bool listed; /* for the thread that looks, while there is one */
 };
+
+struct emg_soundio_tally *emg_soundio_tally_create(void)
+{
+    struct emg_soundio_tally *tally = calloc(1, sizeof *tally);
+    if (tally != NULL)
+        atomic_init(&tally->holders, 1);
+    return tally;
+}
+
+int emg_soundio_tally_hanging(const struct emg_soundio_tally *tally)
+{
+    return atomic_load(&tally->holders) - 1;
+}
+
+void emg_soundio_tally_destroy(struct emg_soundio_tally *tally)
+{
+    if (tally != NULL && atomic_fetch_sub(&tally->holders, 1) == 1)
+        free(tally);
+}
 
 /* May hang: ALSA joins its capture thread, which waits for a device that has fallen silent. */
 static void destroy(void *context)
@@ -41,13 +74,21 @@ static void destroy(void *context)
     free(s);
 }
 
+static void destroy_late(void *context)
+{
+    struct emg_soundio_tally *tally = ((struct emg_soundio_session *)context)->tally;
+    destroy(context);
+    emg_soundio_tally_destroy(tally);
+}
+
 struct emg_soundio_session *emg_soundio_session_create(const struct emg_soundio_wish *wish,
-                                                       _Atomic int *state)
+                                                       _Atomic int *state, struct emg_soundio_tally *tally)
 {
     struct emg_soundio_session *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
     s->wish = *wish;
+    s->tally = tally;
     emg_soundio_reader_init(&s->reader, wish->period_s, state);
     return s;
 }
@@ -76,6 +117,21 @@ static enum emg_error choose_named(struct emg_soundio_session *s, const struct e
                            wish->device, s->opened.device.id, s->opened.device.serial);
 }
 
+/* It may be called otherwise when it is plugged in again, or have a namesake by now. */
+static enum emg_error choose_before(struct emg_soundio_session *s, const struct emg_soundio_list *list,
+                                    enum emg_error error)
+{
+    const struct emg_soundio_device *before = &s->wish.before;
+    const struct emg_problem problem = s->problem;
+    char serial[sizeof before->serial + 8];
+    (void)snprintf(serial, sizeof serial, "SERIAL=%s", before->serial);
+    if (before->id[0] != '\0' &&
+        choose_named(s, list, before->serial[0] != '\0' ? serial : before->id) == EMG_OK)
+        return EMG_OK;
+    s->problem = problem;
+    return error;
+}
+
 /* Finds the device that is wished for. */
 static enum emg_error choose(struct emg_soundio_session *s)
 {
@@ -90,12 +146,8 @@ static enum emg_error choose(struct emg_soundio_session *s)
                                     wish->backend, list->backends[i].problem.text);
     if (error == EMG_OK)
         error = choose_named(s, list, wish->device);
-    /* ALSA may call the same card otherwise when it is plugged in again. */
-    if (error != EMG_OK && list->n_devices > 0 && wish->before.serial[0] != '\0') {
-        char wanted[sizeof wish->before.serial + 8];
-        (void)snprintf(wanted, sizeof wanted, "SERIAL=%s", wish->before.serial);
-        error = choose_named(s, list, wanted);
-    }
+    if (error != EMG_OK && list->n_devices > 0)
+        error = choose_before(s, list, error);
     free(list);
     return error;
 }
@@ -138,12 +190,21 @@ static enum emg_error open_stream(struct emg_soundio_session *s)
                                       s->choice.channels, &s->problem);
 }
 
+/* What was given up takes the device from nobody when it wakes. */
+static bool is_given_up(struct emg_soundio_session *s)
+{
+    if (!atomic_load(&s->given_up))
+        return false;
+    s->error = EMG_ERROR_DEVICE;
+    return true;
+}
+
 static void open_session(void *context)
 {
     struct emg_soundio_session *s = context;
     struct emg_problem refusal = {{0}};
     s->error = choose(s);
-    if (s->error != EMG_OK)
+    if (s->error != EMG_OK || is_given_up(s))
         return;
     emg_soundio_reader_set_format(&s->reader, s->choice.format, s->wish.full_scale_uv);
     /* The thread that captures from PulseAudio begins with the connection, and inherits this. */
@@ -154,6 +215,8 @@ static void open_session(void *context)
         emg_problem_write(&s->problem, "%s: %s", s->wish.backend, refusal.text);
         return;
     }
+    if (is_given_up(s))
+        return;
     s->device = emg_soundio_find(s->soundio, &s->opened.device);
     s->error = s->device != NULL ? open_stream(s)
                                  : emg_problem_set(&s->problem, EMG_ERROR_NOT_FOUND,
@@ -166,7 +229,7 @@ static void start_session(void *context)
     struct emg_soundio_session *s = context;
     if (s->soundio == NULL)
         open_session(s);
-    if (s->error != EMG_OK)
+    if (s->error != EMG_OK || is_given_up(s))
         return;
     if (s->soundio->current_backend == SoundIoBackendAlsa)
         s->opened.realtime_refused = !emg_schedule_fifo(EMG_PRIORITY_CAPTURE);
@@ -178,14 +241,14 @@ static void start_session(void *context)
 
 enum emg_error emg_soundio_session_begin_open(struct emg_soundio_session *s)
 {
-    static const struct emg_deadline_call call = {.work = open_session, .late = destroy};
+    static const struct emg_deadline_call call = {.work = open_session, .late = destroy_late};
     return emg_deadline_begin(&s->task, &call, s);
 }
 
 enum emg_error emg_soundio_session_begin_start(struct emg_soundio_session *s,
                                                const struct emg_block_writer *writer)
 {
-    static const struct emg_deadline_call call = {.work = start_session, .late = destroy};
+    static const struct emg_deadline_call call = {.work = start_session, .late = destroy_late};
     emg_soundio_reader_attach(&s->reader, writer);
     s->attached = true;
     return emg_deadline_begin(&s->task, &call, s);
@@ -218,23 +281,37 @@ int64_t emg_soundio_session_heard_ns(const struct emg_soundio_session *s)
     return atomic_load(&s->reader.heard_ns);
 }
 
-/* A backend that can no longer list its devices has not lost the stream for that: the stream itself tells. */
-static bool is_listed(struct emg_soundio_session *s)
+/* A backend that can no longer list its devices has not lost the stream for that: the stream itself tells.
+ * May hang: PulseAudio is asked, and waited for without a limit. */
+static void look(void *context)
 {
+    struct emg_soundio_session *s = context;
     soundio_flush_events(s->soundio);
+    s->listed = true;
     if (s->events.disconnected != SoundIoErrorNone)
-        return true;
+        return;
     struct SoundIoDevice *device = emg_soundio_find(s->soundio, &s->opened.device);
     soundio_device_unref(device);
-    return device != NULL;
+    s->listed = device != NULL;
 }
 
 const char *emg_soundio_session_trouble(struct emg_soundio_session *s)
 {
-    const bool signalled = atomic_exchange(&s->events.signalled, false);
+    static const struct emg_deadline_call call = {.work = look, .late = destroy_late};
+    const int64_t now_ns = emg_clock_monotonic_ns();
     if (atomic_load(&s->reader.error) != SoundIoErrorNone)
         return "the stream broke off: unplugged, or its server has ended";
-    return signalled && !is_listed(s) ? "was removed" : NULL;
+    if (s->look == NULL && atomic_exchange(&s->events.signalled, false)) {
+        s->look_ns = now_ns;
+        (void)emg_deadline_begin(&s->look, &call, s);
+    }
+    if (s->look == NULL)
+        return NULL;
+    if (!emg_deadline_wait(s->look, 0))
+        return now_ns - s->look_ns > LOOK_LIMIT_NS ? "its server does not answer" : NULL;
+    (void)emg_deadline_end(s->look);
+    s->look = NULL;
+    return s->listed ? NULL : "was removed";
 }
 
 void emg_soundio_session_end(struct emg_soundio_session *s, struct emg_block_writer *writer)
@@ -242,11 +319,18 @@ void emg_soundio_session_end(struct emg_soundio_session *s, struct emg_block_wri
     static const struct emg_deadline_call call = {.work = destroy};
     if (s == NULL)
         return;
+    struct emg_deadline *task = s->task != NULL ? s->task : s->look;
     emg_soundio_reader_close(&s->reader);
     if (s->attached)
         *writer = s->reader.writer;
-    if (s->task != NULL && emg_deadline_end(s->task) != EMG_OK)
-        return; /* it destroys itself, should it ever return */
+    if (task != NULL) {
+        atomic_store(&s->given_up, true);
+        atomic_fetch_add(&s->tally->holders, 1); /* for destroy_late, which may run from here on */
+        struct emg_soundio_tally *tally = s->tally;
+        if (emg_deadline_end(task) != EMG_OK)
+            return;
+        emg_soundio_tally_destroy(tally);
+    }
     if (emg_deadline_run(&call, s, END_LIMIT_S) == EMG_ERROR_IO)
         destroy(s);
 }

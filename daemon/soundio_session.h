@@ -19,7 +19,7 @@
 /* What is to be opened. */
 struct emg_soundio_wish {
     char backend[16];
-    const char *device; /* as configured */
+    char device[EMG_PATH_SIZE]; /* as configured */
     struct emg_soundio_need need;
     double full_scale_uv, period_s;
     struct emg_soundio_device before; /* it must be this one again; id "": any that fits */
@@ -34,10 +34,18 @@ struct emg_soundio_opened {
 
 struct emg_soundio_session;
 
-/* Makes a session that does nothing yet; NULL: out of memory. wish->device and *state, which becomes RUNNING
- * with each block, must live as long as the session. */
+/* Counts the sessions that were given up while something of theirs hung, and may hang on. */
+struct emg_soundio_tally;
+
+/* NULL: out of memory. */
+struct emg_soundio_tally *emg_soundio_tally_create(void);
+int emg_soundio_tally_hanging(const struct emg_soundio_tally *tally);
+void emg_soundio_tally_destroy(struct emg_soundio_tally *tally); /* NULL is a no-op */
+
+/* Makes a session that does nothing yet; NULL: out of memory. *state, which becomes RUNNING with each block,
+ * must live until the session's end. */
 struct emg_soundio_session *emg_soundio_session_create(const struct emg_soundio_wish *wish,
-                                                       _Atomic int *state);
+                                                       _Atomic int *state, struct emg_soundio_tally *tally);
 
 /* Begins to find and open the device. Errors: EMG_ERROR_IO (no thread). */
 enum emg_error emg_soundio_session_begin_open(struct emg_soundio_session *s);

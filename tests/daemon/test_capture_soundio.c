@@ -42,7 +42,7 @@ static const struct {
 } devices[DEVICES] = {
     {"source.amplifier", "EMG amplifier"}, {"source.webcam", "Webcam"}, {"source.twin", "EMG amplifier"}};
 
-enum place { NOWHERE, CONNECT, OPEN, START, DESTROY };
+enum place { NOWHERE, CONNECT, FLUSH, OPEN, START, DESTROY };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
@@ -219,6 +219,7 @@ static void signal_change(void)
 void soundio_flush_events(struct SoundIo *io)
 {
     struct connection *c = (struct connection *)io;
+    hang_in(FLUSH);
     if (!atomic_load(&fake.has_server)) {
         io->on_backend_disconnect(io, SoundIoErrorBackendDisconnected);
         return;
@@ -676,6 +677,47 @@ static void refuses_another_device_of_the_same_name(void **state)
     assert_int_equal(atomic_load(&fake.opens[TWIN]), 0);
 }
 
+static void finds_its_device_again_beside_one_of_the_same_name(void **state)
+{
+    (void)state;
+    open_amplifier(devices[AMPLIFIER].name);
+    atomic_store(&fake.present[TWIN], true);
+    lose_the_stream();
+    expect_return_with_one_gap(EMG_GAP_DEVICE);
+    assert_int_equal(atomic_load(&fake.opens[TWIN]), 0);
+}
+
+/* PulseAudio's libsoundio waits for the server's list without a limit. */
+static void goes_on_while_a_server_that_told_of_a_change_hangs(void **state)
+{
+    (void)state;
+    open_amplifier(devices[AMPLIFIER].id);
+    lay_trap(FLUSH);
+    signal_change();
+    wait_until_it_hangs();
+    assert_int_equal(emg_capture_state(capture), EMG_STREAM_RUNNING);
+    let_pass(1);
+    expect(EMG_STREAM_LOST, ROUNDS_1S);
+    expect_return_with_one_gap(EMG_GAP_DEVICE);
+    assert_true(hangs());
+    let_go();
+    receive(RATE_HZ / 5);
+    assert_int_equal(out.gaps, 1);
+}
+
+static void gives_a_device_that_opens_slowly_time_to_start(void **state)
+{
+    (void)state;
+    open_amplifier(devices[AMPLIFIER].id);
+    lay_trap(OPEN);
+    lose_the_stream();
+    wait_until_it_hangs();
+    let_pass(7);
+    let_go();
+    expect_return_with_one_gap(EMG_GAP_DEVICE);
+    assert_int_equal(atomic_load(&fake.opens[AMPLIFIER]), 2);
+}
+
 static void sits_a_short_standstill_out(void **state)
 {
     (void)state;
@@ -893,6 +935,9 @@ int main(void)
         TEST(waits_for_a_device_that_was_removed_and_opens_no_other),
         TEST(keeps_running_when_some_other_device_is_removed),
         TEST(refuses_another_device_of_the_same_name),
+        TEST(finds_its_device_again_beside_one_of_the_same_name),
+        TEST(goes_on_while_a_server_that_told_of_a_change_hangs),
+        TEST(gives_a_device_that_opens_slowly_time_to_start),
         TEST(sits_a_short_standstill_out),
         TEST(takes_no_standstill_of_its_own_for_one_of_the_device),
         TEST(opens_a_stream_anew_that_stands_still_for_long),
