@@ -7,8 +7,9 @@
  * counts for no more than a moment: its backlog is soon worked off. */
 static const int64_t BEHIND_NS = 1000000000, LATE_NS = 500000000, FRESH_NS = 50000000, MOMENT_NS = 50000000;
 
-/* How long callbacks are waited for that are less late. */
-static const int64_t HOLD_NS = 200000000;
+/* How long callbacks are waited for that are less late: those of a device that was started anew, or what a
+ * server has kept of a stream that stood still. */
+static const int64_t ANEW_HOLD_NS = 200000000, STALL_HOLD_NS = 500000000;
 
 /* Where frames may be missing, but need not: less than this is a callback's delay. */
 static const double DELAY_S = 0.02;
@@ -52,22 +53,29 @@ static double delay_s(const struct emg_intake *q, const struct emg_block *block)
     return 1e-9 * (double)(block->host_ns - emg_drift_time_ns(&q->clock, end));
 }
 
+/* What comes behind the next restart tells nothing of the loss before the front block. */
+static bool is_end(const struct emg_block *block, const struct emg_block *front)
+{
+    return block->last || (block != front && block->uncounted && is_certain(block));
+}
+
 /* Finds how many frames are missing before the front block. Returns false when it is too soon to tell. */
 static bool count_missing(const struct emg_intake *q, const struct emg_block *front, int64_t now_ns,
                           uint64_t *missing)
 {
     const struct emg_block *block = front;
-    bool closed = now_ns - front->host_ns >= HOLD_NS;
+    bool closed = now_ns - front->host_ns >= (is_certain(front) ? ANEW_HOLD_NS : STALL_HOLD_NS);
     double least_s = INFINITY;
     size_t n = 0;
     *missing = 0;
     if (!q->clock.begun || front->n_frames == 0)
         return true;
-    do {
+    /* A block behind another standstill still tells: had anything been missing, it would be late, too. */
+    while (block != NULL && !is_end(block, front)) {
         least_s = fmin(least_s, delay_s(q, block));
         block = emg_ring_after(q->ring, block, &n);
-        closed = closed || (block != NULL && (block->last || block->uncounted));
-    } while (block != NULL && !block->last && !block->uncounted);
+    }
+    closed = closed || block != NULL;
     if (!is_certain(front) && least_s < DELAY_S)
         return true;
     *missing =

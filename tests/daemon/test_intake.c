@@ -213,6 +213,27 @@ static void a_backlog_that_was_kept_is_no_loss(void **state)
     assert_true(out.worst_s == 0);
 }
 
+/* The first block of it comes alone, the others after some more of standing still. */
+static void a_backlog_that_comes_in_pieces_is_no_loss(void **state)
+{
+    (void)state;
+    run(20, 1000);
+    const int64_t woken_ns = now_ns + 3000000000;
+    for (int64_t piece_ns = 0; piece_ns <= 300000000; piece_ns += 100000000) {
+        work_until(woken_ns + piece_ns, 1000);
+        emg_block_doubt(&writer, EMG_GAP_STALL);
+        deliver_at(woken_ns + piece_ns);
+    }
+    work_until(woken_ns + 400000000, 1000);
+    emg_block_doubt(&writer, EMG_GAP_STALL);
+    while (time_of(sampled + PERIOD) < woken_ns + 400000000)
+        deliver_at(woken_ns + 400000000);
+    run(5, 1000);
+    finish();
+    assert_int_equal(out.gaps, 0);
+    assert_true(out.worst_s == 0);
+}
+
 /* It kept two seconds of five. */
 static void a_backlog_that_was_cut_is_a_loss_of_what_is_missing(void **state)
 {
@@ -329,6 +350,7 @@ int main(void)
         TEST(an_overrun_counts_what_it_took_beside_what_it_spoilt),
         TEST(several_losses_do_not_add_up_to_an_error),
         TEST(a_backlog_that_was_kept_is_no_loss),
+        TEST(a_backlog_that_comes_in_pieces_is_no_loss),
         TEST(a_backlog_that_was_cut_is_a_loss_of_what_is_missing),
         TEST(a_hiccup_costs_neither_frames_nor_time),
         TEST(an_analysis_that_is_too_slow_loses_whole_stretches_and_stays_near_the_present),
