@@ -7,9 +7,10 @@
  * counts for no more than a moment: its backlog is soon worked off. */
 static const int64_t BEHIND_NS = 1000000000, LATE_NS = 500000000, FRESH_NS = 50000000, MOMENT_NS = 50000000;
 
-/* How long callbacks are waited for that are less late: those of a device that was started anew, or what a
- * server has kept of a stream that stood still. */
+/* How long callbacks are waited for that are less late, by so much: those of a device that was started anew,
+ * or what a server has kept of a stream that stood still. */
 static const int64_t ANEW_HOLD_NS = 200000000, STALL_HOLD_NS = 500000000;
+static const double FALL_S = 0.005;
 
 /* Where frames may be missing, but need not: less than this is a callback's delay. */
 static const double DELAY_S = 0.02;
@@ -64,7 +65,8 @@ static bool count_missing(const struct emg_intake *q, const struct emg_block *fr
                           uint64_t *missing)
 {
     const struct emg_block *block = front;
-    bool closed = now_ns - front->host_ns >= (is_certain(front) ? ANEW_HOLD_NS : STALL_HOLD_NS);
+    const int64_t hold_ns = is_certain(front) ? ANEW_HOLD_NS : STALL_HOLD_NS;
+    int64_t fell_ns = front->host_ns;
     double least_s = INFINITY;
     size_t n = 0;
     *missing = 0;
@@ -72,15 +74,17 @@ static bool count_missing(const struct emg_intake *q, const struct emg_block *fr
         return true;
     /* A block behind another standstill still tells: had anything been missing, it would be late, too. */
     while (block != NULL && !is_end(block, front)) {
-        least_s = fmin(least_s, delay_s(q, block));
+        const double late_s = delay_s(q, block);
+        if (late_s < least_s - FALL_S)
+            fell_ns = block->host_ns;
+        least_s = fmin(least_s, late_s);
         block = emg_ring_after(q->ring, block, &n);
     }
-    closed = closed || block != NULL;
     if (!is_certain(front) && least_s < DELAY_S)
         return true;
     *missing =
         (uint64_t)fmax(round(emg_drift_frames(&q->clock, least_s)), front->gap_cause == EMG_GAP_DEVICE);
-    return closed;
+    return block != NULL || now_ns - fell_ns >= hold_ns;
 }
 
 /* Gives the front block its place; returns false while it is held back. */

@@ -125,7 +125,7 @@ static void allocates_nothing_after_start(void **state)
         print_message("a sanitizer has an allocator of its own: not counted in this build\n");
         return;
     }
-    set_up(true, 1 << 20);
+    set_up(true, 1 << 24); /* for all, should nobody come to take them */
     while (seen.taken[EMG_TOPIC_STATUS] == 0)
         take(); /* the thread runs */
     const unsigned long before = allocations;
