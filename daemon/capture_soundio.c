@@ -16,7 +16,7 @@
 
 static const double OPEN_LIMIT_S = 5, START_LIMIT_S = 5;
 static const int64_t RETURN_LIMIT_NS = 10000000000;
-enum { MOST_HANGING = 4 }; /* attempts that were given up and may wake yet */
+enum { MOST_HANGING = 4 }; /* sessions that were given up and may wake yet */
 static const int64_t FINISH_LIMIT_NS = 300000000, FINISH_RETRY_NS = 1000000;
 
 /* A stream that has stood still for so long, or has given nothing for so long since its start, is opened
@@ -169,7 +169,7 @@ static void lose(struct soundio_capture *c, const char *reason)
 
 static void try_again(struct soundio_capture *c, int64_t now_ns)
 {
-    if (now_ns < c->retry_ns || emg_soundio_tally_hanging(c->tally) >= MOST_HANGING)
+    if (now_ns < c->retry_ns || emg_soundio_tally_sessions(c->tally) >= MOST_HANGING)
         return;
     c->begun_ns = c->since_ns = now_ns;
     c->session = emg_soundio_session_create(&c->wish, &c->base.state, c->tally);

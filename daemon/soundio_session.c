@@ -16,7 +16,7 @@ static const double END_LIMIT_S = 0.5;
 /* For a server to say which devices there are. */
 static const int64_t LOOK_LIMIT_NS = 1000000000;
 
-/* Freed by the last of its creator and the sessions that hang. */
+/* Freed by the last of its creator and the sessions. */
 struct emg_soundio_tally {
     _Atomic int holders;
 };
@@ -52,7 +52,7 @@ struct emg_soundio_tally *emg_soundio_tally_create(void)
     return tally;
 }
 
-int emg_soundio_tally_hanging(const struct emg_soundio_tally *tally)
+int emg_soundio_tally_sessions(const struct emg_soundio_tally *tally)
 {
     return atomic_load(&tally->holders) - 1;
 }
@@ -67,17 +67,12 @@ void emg_soundio_tally_destroy(struct emg_soundio_tally *tally)
 static void destroy(void *context)
 {
     struct emg_soundio_session *s = context;
+    struct emg_soundio_tally *tally = s->tally;
     soundio_instream_destroy(s->stream);
     soundio_device_unref(s->device);
     if (s->soundio != NULL)
         soundio_destroy(s->soundio);
     free(s);
-}
-
-static void destroy_late(void *context)
-{
-    struct emg_soundio_tally *tally = ((struct emg_soundio_session *)context)->tally;
-    destroy(context);
     emg_soundio_tally_destroy(tally);
 }
 
@@ -89,6 +84,7 @@ struct emg_soundio_session *emg_soundio_session_create(const struct emg_soundio_
         return NULL;
     s->wish = *wish;
     s->tally = tally;
+    atomic_fetch_add(&tally->holders, 1);
     emg_soundio_reader_init(&s->reader, wish->period_s, state);
     return s;
 }
@@ -241,14 +237,14 @@ static void start_session(void *context)
 
 enum emg_error emg_soundio_session_begin_open(struct emg_soundio_session *s)
 {
-    static const struct emg_deadline_call call = {.work = open_session, .late = destroy_late};
+    static const struct emg_deadline_call call = {.work = open_session, .late = destroy};
     return emg_deadline_begin(&s->task, &call, s);
 }
 
 enum emg_error emg_soundio_session_begin_start(struct emg_soundio_session *s,
                                                const struct emg_block_writer *writer)
 {
-    static const struct emg_deadline_call call = {.work = start_session, .late = destroy_late};
+    static const struct emg_deadline_call call = {.work = start_session, .late = destroy};
     emg_soundio_reader_attach(&s->reader, writer);
     s->attached = true;
     return emg_deadline_begin(&s->task, &call, s);
@@ -297,7 +293,7 @@ static void look(void *context)
 
 const char *emg_soundio_session_trouble(struct emg_soundio_session *s)
 {
-    static const struct emg_deadline_call call = {.work = look, .late = destroy_late};
+    static const struct emg_deadline_call call = {.work = look, .late = destroy};
     const int64_t now_ns = emg_clock_monotonic_ns();
     if (atomic_load(&s->reader.error) != SoundIoErrorNone)
         return "the stream broke off: unplugged, or its server has ended";
@@ -323,14 +319,9 @@ void emg_soundio_session_end(struct emg_soundio_session *s, struct emg_block_wri
     emg_soundio_reader_close(&s->reader);
     if (s->attached)
         *writer = s->reader.writer;
-    if (task != NULL) {
-        atomic_store(&s->given_up, true);
-        atomic_fetch_add(&s->tally->holders, 1); /* for destroy_late, which may run from here on */
-        struct emg_soundio_tally *tally = s->tally;
-        if (emg_deadline_end(task) != EMG_OK)
-            return;
-        emg_soundio_tally_destroy(tally);
-    }
+    atomic_store(&s->given_up, true);
+    if (task != NULL && emg_deadline_end(task) != EMG_OK)
+        return; /* it destroys itself, should it ever return */
     if (emg_deadline_run(&call, s, END_LIMIT_S) == EMG_ERROR_IO)
         destroy(s);
 }

@@ -34,12 +34,12 @@ struct emg_soundio_opened {
 
 struct emg_soundio_session;
 
-/* Counts the sessions that were given up while something of theirs hung, and may hang on. */
+/* Counts the sessions that are not gone yet: one that has been ended may hang on. */
 struct emg_soundio_tally;
 
 /* NULL: out of memory. */
 struct emg_soundio_tally *emg_soundio_tally_create(void);
-int emg_soundio_tally_hanging(const struct emg_soundio_tally *tally);
+int emg_soundio_tally_sessions(const struct emg_soundio_tally *tally);
 void emg_soundio_tally_destroy(struct emg_soundio_tally *tally); /* NULL is a no-op */
 
 /* Makes a session that does nothing yet; NULL: out of memory. *state, which becomes RUNNING with each block,

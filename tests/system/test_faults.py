@@ -163,70 +163,37 @@ class Faults(unittest.TestCase):
                 self.assertFalse(waveform["first_frame"] < gap["first_frame"] <= waveform["frame"] - gap["frames_lost"],
                                  story)
 
+    def lose_and_find_again(self, rig, strike, seconds, mend, cause):
+        """From a fault to the signal's return, as it is seen on the stream, and what has become of all frames."""
+        strike()
+        self.assertLess(rig.until_state("lost"), 1)
+        rig.run(seconds)
+        mend()
+        self.assertLess(rig.until_state("running"), 5)
+        outcome = rig.finish()
+        self.assertEqual(["running", "lost", "running"], outcome.states)
+        self.check(outcome, [cause])
+
     def test_a_server_that_dies_and_comes_back(self):
-        with Rig() as rig:
-            rig.card.stop()
-            self.assertLess(rig.until_state("lost"), 1)
-            rig.run(1.5)
-            rig.card.restart()
-            self.assertLess(rig.until_state("running"), 5)
-            outcome = rig.finish()
-            self.assertEqual(["running", "lost", "running"], outcome.states)
-            self.check(outcome, ["device"])
+        for alsa in (False, True):
+            with self.subTest(alsa=alsa), Rig(alsa=alsa) as rig:
+                self.lose_and_find_again(rig, rig.card.stop, 1.5, rig.card.restart, "device")
 
     def test_a_source_that_is_unplugged_and_plugged_in_again(self):
         with Rig(sink=False) as rig:
-            rig.card.remove_source()
-            self.assertLess(rig.until_state("lost"), 1)
-            rig.run(1)
-            rig.card.add_source()
-            self.assertLess(rig.until_state("running"), 5)
-            outcome = rig.finish()
-            self.assertEqual(["running", "lost", "running"], outcome.states)
-            self.check(outcome, ["device"])
+            self.lose_and_find_again(rig, rig.card.remove_source, 1, rig.card.add_source, "device")
 
     def test_another_source_is_never_taken_for_ours(self):
         with Rig() as rig, rig.card.other_source("other"):
-            rig.card.remove_source()
-            self.assertLess(rig.until_state("lost"), 1)
-            rig.run(3)
-            rig.card.add_source()
-            self.assertLess(rig.until_state("running"), 5)
-            outcome = rig.finish()
-            self.assertEqual(["running", "lost", "running"], outcome.states)
-            self.check(outcome, ["device"])
+            self.lose_and_find_again(rig, rig.card.remove_source, 3, rig.card.add_source, "device")
 
     def test_a_device_that_stands_still_for_a_moment(self):
         with Rig() as rig:
-            rig.device.pause()
-            self.assertLess(rig.until_state("lost"), 1)
-            rig.run(0.3)
-            rig.device.resume()
-            self.assertLess(rig.until_state("running"), 2)
-            outcome = rig.finish()
-            self.assertEqual(["running", "lost", "running"], outcome.states)
-            self.check(outcome, ["stall"])
+            self.lose_and_find_again(rig, rig.device.pause, 0.3, rig.device.resume, "stall")
 
     def test_a_device_that_stands_still_for_three_seconds(self):
         with Rig() as rig:
-            rig.device.pause()
-            self.assertLess(rig.until_state("lost"), 1)
-            rig.run(2.5)
-            rig.device.resume()
-            self.assertLess(rig.until_state("running"), 5)
-            outcome = rig.finish()
-            self.assertEqual(["running", "lost", "running"], outcome.states)
-            self.check(outcome, ["device"])
-
-    def test_alsa_a_server_that_dies_and_comes_back(self):
-        with Rig(alsa=True) as rig:
-            rig.card.stop()
-            self.assertLess(rig.until_state("lost"), 1)
-            rig.run(1)
-            rig.card.restart()
-            self.assertLess(rig.until_state("running"), 10)
-            outcome = rig.finish()
-            self.check(outcome, ["device"])
+            self.lose_and_find_again(rig, rig.device.pause, 2.5, rig.device.resume, "device")
 
     def test_a_fast_and_a_slow_device_are_dated_by_the_hosts_clock(self):
         for ppm in (150, -150):
@@ -250,13 +217,13 @@ class Faults(unittest.TestCase):
             self.check(outcome, ["stall"] * len(outcome.gaps) if len(outcome.written) > 1 else [])
 
     def test_an_analysis_that_gets_no_time_loses_whole_stretches_and_recovers(self):
-        with Rig() as rig, hogs():
+        with Rig() as rig:
             tasks = "/proc/%d/task" % rig.daemon.process.pid
             worker = next(int(task) for task in os.listdir(tasks)
                           if pathlib.Path(tasks, task, "comm").read_text("ascii") == "emgd worker\n")
-            os.sched_setscheduler(worker, os.SCHED_IDLE, os.sched_param(0))
-            rig.run(10)
-            os.sched_setscheduler(worker, os.SCHED_OTHER, os.sched_param(0))
+            os.sched_setscheduler(worker, os.SCHED_IDLE, os.sched_param(0))  # for good: only root may take it back
+            with hogs():
+                rig.run(10)
             rig.run(3)
             outcome = rig.finish()
         told = outcome.status["frames"] + outcome.status["frames_lost"]
@@ -269,12 +236,9 @@ class Faults(unittest.TestCase):
         self.assertLess(last["latency_ms"]["max"], 1000, "it has not caught up: %s" % last)
 
     def test_what_the_system_refuses_is_told_and_harms_nothing(self):
-        prefix = ()
-        if os.geteuid() == 0:
-            prefix = ("setpriv", "--bounding-set=-sys_nice,-ipc_lock,-sys_resource")
-        with Rig(prefix=prefix) as rig:
-            if os.geteuid() != 0 and rig.daemon.request("status")["status"]["realtime"]:
-                self.skipTest("this user may do all that emgd asks for")
+        limited = ("prlimit", "--rtprio=0", "--memlock=65536")
+        unable = ("setpriv", "--bounding-set=-sys_nice,-ipc_lock,-sys_resource") if os.geteuid() == 0 else ()
+        with Rig(prefix=(*limited, *unable)) as rig:
             outcome = rig.finish()
             self.check(outcome, ["stall"] * len(outcome.gaps) if len(outcome.written) > 1 else [])
             self.assertIs(False, outcome.status["realtime"])
