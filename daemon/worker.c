@@ -105,6 +105,8 @@ static bool is_silent(const struct emg_worker *w, int64_t now_ns)
 static void idle(struct emg_worker *w, int64_t now_ns)
 {
     enum emg_stream_state state = emg_capture_state(w->config.capture);
+    if (state == EMG_STREAM_WAITING)
+        w->heard_ns = now_ns; /* a capture runs from its first block on, which may still be on its way */
     if (state == EMG_STREAM_RUNNING && is_silent(w, now_ns))
         state = EMG_STREAM_LOST;
     const bool due = state != EMG_STREAM_RUNNING && now_ns - w->told_ns >= STATUS_NS;

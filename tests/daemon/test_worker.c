@@ -28,6 +28,7 @@ static int done_fd;
 static struct {
     uint64_t taken[EMG_TOPIC_COUNT], seq[EMG_TOPIC_COUNT], holes;
     enum emg_stream_state state;
+    bool lost; /* a status said so */
 } seen;
 
 static void set_up(bool realtime, size_t message_bytes)
@@ -85,6 +86,7 @@ static void take(void)
         seen.seq[message->topic] = message->seq;
         if (message->topic == EMG_TOPIC_STATUS)
             seen.state = message->body.status.state;
+        seen.lost = seen.lost || (message->topic == EMG_TOPIC_STATUS && seen.state == EMG_STREAM_LOST);
         emg_ring_release(messages);
     }
 }
@@ -192,6 +194,24 @@ static void live_it_says_that_nothing_comes(void **state)
 }
 
 /* The capture says so, long before the silence would. */
+/* A capture tells that it runs before its first block is there. */
+static void the_wait_for_the_first_frame_is_no_silence(void **state)
+{
+    (void)state;
+    set_up(true, 1 << 20);
+    atomic_store(&capture.state, EMG_STREAM_WAITING);
+    for (unsigned i = 0; i < 800; i++)
+        rest();
+    atomic_store(&capture.state, EMG_STREAM_RUNNING);
+    for (unsigned i = 0; i < 60; i++)
+        rest();
+    feed(1);
+    while (seen.state != EMG_STREAM_RUNNING)
+        take();
+    assert_false(seen.lost);
+    tear_down();
+}
+
 static void a_device_that_is_lost_is_told_at_once(void **state)
 {
     (void)state;
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(live_it_gives_messages_up_that_nobody_takes_and_counts_them),
         cmocka_unit_test(in_a_replay_it_waits_for_whoever_takes_them),
         cmocka_unit_test(live_it_says_that_nothing_comes),
+        cmocka_unit_test(the_wait_for_the_first_frame_is_no_silence),
         cmocka_unit_test(a_device_that_is_lost_is_told_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
