@@ -1,6 +1,8 @@
 #include "clients/emgctl.h"
 
 #include "clients/arguments.h"
+#include "clients/curve.h"
+#include "clients/emgctl_words.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -79,11 +81,16 @@ static int print_error(const char *command, const json_t *error)
         print_plain(code);
         fputc(')', stderr);
     }
+    const char *near =
+        code != NULL && strcmp(code, "unknown_command") == 0 ? emg_ctl_word_suggest(command) : NULL;
+    if (near != NULL)
+        fprintf(stderr, "; do you mean \"%s\"?", near);
     fputc('\n', stderr);
     return EMG_EXIT_FAILED;
 }
 
-static int print_reply(const struct emg_ctl_request *request, const char *text, const json_t *reply)
+static int print_reply(const struct emg_ctl_request *request, const char *text, const json_t *reply,
+                       bool print)
 {
     const json_t *ok = json_object_get(reply, "ok");
     const json_t *id = json_object_get(reply, "id");
@@ -94,13 +101,13 @@ static int print_reply(const struct emg_ctl_request *request, const char *text, 
     else if (id != NULL && !json_equal(id, json_object_get(request->body, "id")))
         fprintf(stderr, "emgctl: %s replied to another request\n", request->endpoint);
     else if (json_is_true(ok))
-        code = print_done(text);
+        code = print ? print_done(text) : EMG_EXIT_DONE;
     else
         code = print_error(request->command, json_object_get(reply, "error"));
     return code;
 }
 
-static int receive_reply(const struct emg_ctl_request *request, void *socket)
+static int receive_reply(const struct emg_ctl_request *request, void *socket, json_t **out)
 {
     zmq_msg_t message;
     zmq_msg_init(&message);
@@ -118,7 +125,9 @@ static int receive_reply(const struct emg_ctl_request *request, void *socket)
     }
     char *text = strndup(zmq_msg_data(&message), (size_t)n);
     json_t *reply = text != NULL && !zmq_msg_more(&message) ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
-    const int code = print_reply(request, text, reply);
+    const int code = print_reply(request, text, reply, out == NULL);
+    if (out != NULL)
+        *out = json_incref(reply);
     json_decref(reply);
     free(text);
     zmq_msg_close(&message);
@@ -134,20 +143,23 @@ static bool configure(void *socket, double timeout_s)
            zmq_setsockopt(socket, ZMQ_SNDTIMEO, &timeout_ms, sizeof timeout_ms) == 0;
 }
 
-int emg_ctl_request(const struct emg_ctl_request *request)
+int emg_ctl_request(const struct emg_ctl_request *request, json_t **reply)
 {
     int code = EMG_EXIT_FAILED;
+    char problem[600];
     char *text = json_dumps(request->body, JSON_COMPACT);
     void *context = zmq_ctx_new();
     void *socket = context != NULL ? zmq_socket(context, ZMQ_REQ) : NULL;
     if (text == NULL || socket == NULL || !configure(socket, request->timeout_s))
         fprintf(stderr, "emgctl: %s: cannot make the request: %s\n", request->command, strerror(errno));
+    else if (!emg_curve_client(socket, request->server_key, request->secret_key, problem, sizeof problem))
+        fprintf(stderr, "emgctl: %s\n", problem);
     else if (zmq_connect(socket, request->endpoint) != 0)
         code = emg_argument_bad_endpoint("emgctl", "--control", request->endpoint);
     else if (zmq_send(socket, text, strlen(text), 0) < 0)
         fprintf(stderr, "emgctl: cannot send to %s: %s\n", request->endpoint, zmq_strerror(errno));
     else
-        code = receive_reply(request, socket);
+        code = receive_reply(request, socket, reply);
     if (socket != NULL)
         zmq_close(socket);
     if (context != NULL)

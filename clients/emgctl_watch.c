@@ -84,7 +84,7 @@ static int run(struct watcher *watcher, int stop_fd)
             break;
         if (wake == EMG_FEED_QUIET && timeout_ms > 0)
             fprintf(stderr, "emgctl: nothing from %s yet, waiting (is emgd running?)\n",
-                    watcher->asked->endpoint);
+                    watcher->asked->source.endpoint);
         timeout_ms = -1;
         drain(watcher);
     }
@@ -110,11 +110,11 @@ int emg_ctl_watch(const struct emg_ctl_watch *watch)
         fprintf(stderr, "emgctl: cannot use standard output: %s\n", strerror(errno));
         goto close;
     }
-    watcher.feed = emg_feed_create(watch->endpoint);
+    watcher.feed = emg_feed_create(&watch->source, "emgctl");
     if (watcher.feed == NULL)
-        code = emg_argument_bad_endpoint("emgctl", "--data", watch->endpoint);
+        code = EMG_EXIT_USAGE;
     else if (!subscribe(watcher.feed, watch))
-        fprintf(stderr, "emgctl: cannot subscribe at %s: %s\n", watch->endpoint, strerror(errno));
+        fprintf(stderr, "emgctl: cannot subscribe at %s: %s\n", watch->source.endpoint, strerror(errno));
     else
         code = run(&watcher, stop_fd);
     emg_feed_destroy(watcher.feed);

@@ -1,206 +1,199 @@
 /* emgreport: the daemon's pipeline over a recording, as fast as it goes. */
+#include "clients/report_csv.h"
+#include "clients/report_html.h"
+#include "clients/report_model.h"
+#include "clients/report_options.h"
+#include "clients/report_output.h"
+#include "clients/report_progress.h"
+#include "clients/report_settings.h"
+#include "clients/report_sidecar.h"
 #include "daemon/analysis.h"
 #include "daemon/config.h"
 #include "daemon/montage.h"
 #include "daemon/recording.h"
-#include "daemon/version.h"
+#include "daemon/script.h"
 #include "daemon/wire.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum {
-    BLOCK_SAMPLES = 16384,
-    OPTION_CONFIG = 1,
-    OPTION_FORMAT,
-    OPTION_SET,
-    OPTION_HELP,
-    OPTION_VERSION,
-    MOST_SETTINGS = 256
-};
+enum { BLOCK_SAMPLES = 16384 };
 
-struct options {
-    const char *recording, *config, *output, *format;
-    const char *settings[MOST_SETTINGS + 1]; /* the recording as source.spec comes last */
-    size_t n_settings;
-    char spec[EMG_PATH_SIZE + 32];
-};
-
-/* Where the lines go. */
-struct report {
+/* Everything that one run owns. */
+struct run {
+    struct emg_config config;
+    struct emg_stream_info info;
+    struct emg_montage montage;
+    struct emg_recording *recording;
+    struct emg_script *script; /* NULL: the recording tells of nothing */
+    struct emg_analysis *analysis;
+    struct emg_report_output *output;
+    struct emg_report *report; /* NULL: lines are written as they come */
+    struct emg_report_progress progress;
     struct emg_wire wire;
-    FILE *out;
+    struct emg_report_settings recorded;
+    FILE *lines;
     char topic[EMG_TOPIC_SIZE], body[EMG_BODY_SIZE], line[EMG_TOPIC_SIZE + EMG_BODY_SIZE];
 };
 
-static void print_help(void)
-{
-    (void)fputs(
-        "Usage: emgreport RECORDING [--config FILE] [--set KEY=VALUE]... [--format jsonl] [-o OUT]\n"
-        "       emgreport --version | --help\n"
-        "\n"
-        "Analyses a recording (BDF, EDF, WAV, W64, RF64, FLAC) as emgd does live, as fast as it goes.\n"
-        "\n"
-        "  --config FILE    analyse as this configuration of emgd says\n"
-        "  --set KEY=VALUE  any configuration key, as in --set analysis.mains_hz=60\n"
-        "  --format jsonl   the lines that 'emgctl watch' would have shown live (the only format of this "
-        "version)\n"
-        "  -o OUT           write to this file instead of standard output\n",
-        stdout);
-}
-
-static int usage(const char *what, const char *why)
-{
-    (void)fprintf(stderr, "emgreport: %s: %s; see emgreport --help\n", what, why);
-    return EXIT_USAGE;
-}
-
-static int failure(const char *text, int code)
-{
-    (void)fprintf(stderr, "emgreport: %s\n", text);
-    return code;
-}
-
-/* Returns EXIT_DONE to go on, another code to end with it; -1 after help or version. */
-static int parse_options(struct options *options, int argc, char **argv)
-{
-    static const struct option table[] = {
-        {"config", required_argument, NULL, OPTION_CONFIG},
-        {"format", required_argument, NULL, OPTION_FORMAT},
-        {"set", required_argument, NULL, OPTION_SET},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {"version", no_argument, NULL, OPTION_VERSION},
-        {NULL, 0, NULL, 0},
-    };
-    *options = (struct options){.format = "jsonl"};
-    opterr = 0;
-    int option = 0;
-    while ((option = getopt_long(argc, argv, ":o:", table, NULL)) != -1) {
-        switch (option) {
-        case OPTION_CONFIG:
-            options->config = optarg;
-            break;
-        case OPTION_FORMAT:
-            options->format = optarg;
-            break;
-        case OPTION_SET:
-            if (options->n_settings == MOST_SETTINGS)
-                return usage("--set", "too many of them");
-            options->settings[options->n_settings++] = optarg;
-            break;
-        case 'o':
-            options->output = optarg;
-            break;
-        case OPTION_HELP:
-            print_help();
-            return -1;
-        case OPTION_VERSION:
-            (void)printf("emgreport %s\n", EMG_VERSION);
-            return -1;
-        default:
-            return usage(argv[optind - 1], option == ':' ? "needs a value" : "no such option");
-        }
-    }
-    if (optind + 1 != argc)
-        return usage(optind == argc ? "RECORDING" : argv[optind + 1],
-                     optind == argc ? "is missing" : "what is this for?");
-    options->recording = argv[optind];
-    if (strcmp(options->format, "jsonl") != 0)
-        return usage(options->format, "no such format; there is jsonl");
-    if ((size_t)snprintf(options->spec, sizeof options->spec, "source.spec=file:%s", options->recording) >=
-        sizeof options->spec)
-        return usage("RECORDING", "the path is too long");
-    options->settings[options->n_settings++] = options->spec;
-    return EXIT_DONE;
-}
-
-static void write_line(void *context, const struct emg_message *message, size_t n_bytes)
+static void take_message(void *context, const struct emg_message *message, size_t n_bytes)
 {
     (void)n_bytes;
-    struct report *report = context;
-    (void)emg_wire_topic(&report->wire, message, report->topic);
-    (void)emg_wire_body(&report->wire, message, report->body);
-    (void)emg_wire_line(report->topic, report->body, report->line);
-    (void)fputs(report->line, report->out);
-    (void)putc('\n', report->out);
+    struct run *run = context;
+    if (run->report != NULL) {
+        emg_report_take(run->report, message);
+        return;
+    }
+    (void)emg_wire_topic(&run->wire, message, run->topic);
+    (void)emg_wire_body(&run->wire, message, run->body);
+    (void)emg_wire_line(run->topic, run->body, run->line);
+    (void)fputs(run->line, run->lines);
+    (void)putc('\n', run->lines);
 }
 
 /* Reads the recording to its end through the analysis. */
-static enum emg_error analyse(struct emg_recording *recording, struct emg_analysis *analysis,
-                              struct emg_problem *problem)
+static enum emg_error analyse(struct run *run, struct emg_problem *problem)
 {
-    const unsigned n_channels = emg_recording_info(recording)->n_channels;
     struct emg_block *block = calloc(1, sizeof *block + BLOCK_SAMPLES * sizeof block->samples[0]);
     if (block == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "%s", emg_strerror(EMG_ERROR_MEMORY));
+    const uint64_t first_frame = emg_analysis_next_frame(run->analysis);
     enum emg_error error = EMG_OK;
-    emg_analysis_tell_state(analysis, EMG_STREAM_WAITING);
+    block->first_frame = first_frame;
+    emg_analysis_tell_state(run->analysis, EMG_STREAM_WAITING);
     do {
         block->first_frame += block->n_frames;
-        block->n_frames = (uint32_t)emg_recording_read(recording, block->samples, BLOCK_SAMPLES / n_channels,
-                                                       &error, problem);
+        block->n_frames = (uint32_t)emg_recording_read(run->recording, block->samples,
+                                                       BLOCK_SAMPLES / run->info.n_channels, &error, problem);
         block->last = block->n_frames == 0;
-        emg_analysis_execute(analysis, block);
-    } while (!block->last);
+        emg_analysis_execute(run->analysis, block);
+        emg_report_progress_tell(&run->progress, (double)(block->first_frame - first_frame));
+        if (emg_report_output_is_interrupted(run->output))
+            error = emg_problem_set(problem, EMG_ERROR_IO, "interrupted");
+    } while (!block->last && error == EMG_OK);
     free(block);
     return error;
 }
 
-static enum emg_error report_recording(const struct emg_config *config, struct emg_recording *recording,
-                                       FILE *out, struct emg_problem *problem)
+/* Does again what was done while the recording was made. */
+static enum emg_error follow_script(struct run *run, const char *path, struct emg_problem *problem)
 {
-    struct emg_stream_info info = *emg_recording_info(recording);
-    emg_stream_set_source(&info, config->source.spec);
-    struct emg_montage montage;
-    struct emg_analysis *analysis = NULL;
-    struct report *report = calloc(1, sizeof *report);
-    if (report == NULL)
-        return emg_problem_set(problem, EMG_ERROR_MEMORY, "%s", emg_strerror(EMG_ERROR_MEMORY));
-    report->out = out;
-    enum emg_error error = EMG_OK;
-    if (emg_montage_create(&montage, config, &info, problem) != EMG_OK)
-        error = EMG_ERROR_ARGUMENT; /* a configuration that does not fit the recording */
-    if (error == EMG_OK)
-        error = emg_analysis_create(&analysis, config, &info, &montage, write_line, report, problem);
-    if (error == EMG_OK) {
-        emg_analysis_wire(analysis, &report->wire);
-        error = analyse(recording, analysis, problem);
-    }
-    emg_analysis_destroy(analysis);
-    free(report);
+    const enum emg_error error =
+        emg_script_create(&run->script, run->recording, path, &run->montage, problem);
+    if (error == EMG_OK && problem->text[0] != '\0')
+        (void)fprintf(stderr, "emgreport: %s\n", problem->text);
+    if (run->script != NULL)
+        emg_analysis_follow(run->analysis, run->script);
     return error;
+}
+
+/* As it was recorded, unless a configuration is named; what is set on the command line goes before either. */
+static enum emg_error load_config(struct run *run, const struct emg_report_options *options,
+                                  struct emg_problem *problem)
+{
+    const char *settings[EMG_REPORT_RECORDED_MAX + EMG_REPORT_SETTINGS_MAX + 1];
+    size_t n = 0;
+    if (options->config == NULL)
+        emg_report_settings_read(&run->recorded, options->recording);
+    for (size_t i = 0; i < run->recorded.n; i++)
+        settings[n++] = run->recorded.texts[i];
+    for (size_t i = 0; i < options->n_settings; i++)
+        settings[n++] = options->settings[i];
+    return emg_config_load(&run->config, run->recorded.n > 0 ? "/dev/null" : options->config, settings, n,
+                           problem);
+}
+
+/* Opens what is read and what is written; returns an exit code. */
+static int prepare(struct run *run, const struct emg_report_options *options, struct emg_problem *problem)
+{
+    if (load_config(run, options, problem) != EMG_OK)
+        return EXIT_USAGE;
+    if (emg_recording_open(&run->recording, options->recording, run->config.source.full_scale_uv, problem) !=
+        EMG_OK)
+        return EXIT_FAILED;
+    struct emg_stream_info info = *emg_recording_info(run->recording);
+    emg_stream_set_source(&info, run->config.source.spec);
+    run->info = info;
+    if (emg_montage_create(&run->montage, &run->config, &run->info, problem) != EMG_OK)
+        return EXIT_USAGE; /* a configuration that does not fit the recording */
+    const enum emg_error error = emg_analysis_create(&run->analysis, &run->config, &run->info, &run->montage,
+                                                     take_message, run, problem);
+    if (error != EMG_OK)
+        return error == EMG_ERROR_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
+    if (follow_script(run, options->recording, problem) != EMG_OK)
+        return EXIT_FAILED;
+    if (emg_report_output_create(&run->output, options->output, options->format == EMG_REPORT_CSV, problem) !=
+        EMG_OK)
+        return EXIT_FAILED;
+    return EXIT_DONE;
+}
+
+static enum emg_error write_lines(struct run *run, struct emg_problem *problem)
+{
+    run->lines = emg_report_output_file(run->output, NULL);
+    return analyse(run, problem);
+}
+
+static enum emg_error write_report(struct run *run, const struct emg_report_options *options,
+                                   struct emg_problem *problem)
+{
+    run->report = emg_report_create(&run->config, &run->info, &run->wire, options->recording);
+    if (run->report == NULL)
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "%s", emg_strerror(EMG_ERROR_MEMORY));
+    emg_report_begin(run->report, emg_analysis_next_frame(run->analysis),
+                     emg_analysis_session(run->analysis));
+    const enum emg_error error = analyse(run, problem);
+    if (error != EMG_OK)
+        return error;
+    if (!emg_report_finish(run->report))
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "%s", emg_strerror(EMG_ERROR_MEMORY));
+    struct emg_report_sidecar sidecar;
+    emg_report_read_sidecar(&sidecar, options->recording);
+    if (options->format == EMG_REPORT_CSV)
+        emg_report_write_csv(run->report, run->output);
+    else
+        emg_report_write_html(run->report, &sidecar, emg_report_output_file(run->output, NULL));
+    return EMG_OK;
+}
+
+static int carry_out(struct run *run, const struct emg_report_options *options, struct emg_problem *problem)
+{
+    const int code = prepare(run, options, problem);
+    if (code != EXIT_DONE)
+        return code;
+    const bool lines = options->format == EMG_REPORT_JSONL;
+    emg_analysis_wire(run->analysis, &run->wire);
+    emg_report_progress_begin(&run->progress, lines && options->output == NULL, run->info.rate_hz,
+                              (double)run->info.n_frames);
+    enum emg_error error = lines ? write_lines(run, problem) : write_report(run, options, problem);
+    emg_report_progress_end(&run->progress);
+    if (error == EMG_OK)
+        error = emg_report_output_commit(run->output, problem);
+    return error == EMG_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options;
+    struct emg_report_options options;
     struct emg_problem problem = {.text = ""};
-    struct emg_config config;
-    struct emg_recording *recording = NULL;
-    const int parsed = parse_options(&options, argc, argv);
-    if (parsed != EXIT_DONE)
-        return parsed < 0 ? EXIT_DONE : parsed;
-    if (emg_config_load(&config, options.config, options.settings, options.n_settings, &problem) != EMG_OK)
-        return failure(problem.text, EXIT_USAGE);
-    if (emg_recording_open(&recording, options.recording, config.source.full_scale_uv, &problem) != EMG_OK)
-        return failure(problem.text, EXIT_FAILED);
-
-    FILE *out = options.output != NULL ? fopen(options.output, "w") : stdout;
-    enum emg_error error = EMG_OK;
-    if (out == NULL)
-        error = emg_problem_set(&problem, EMG_ERROR_IO, "%s: cannot be written", options.output);
-    if (error == EMG_OK)
-        error = report_recording(&config, recording, out, &problem);
-    if (out != NULL && fflush(out) != 0 && error == EMG_OK)
-        error = emg_problem_set(&problem, EMG_ERROR_IO, "%s: cannot be written",
-                                options.output != NULL ? options.output : "standard output");
-    if (out != NULL && out != stdout)
-        (void)fclose(out);
-    emg_recording_close(recording);
-    if (error != EMG_OK)
-        return failure(problem.text, error == EMG_ERROR_ARGUMENT ? EXIT_USAGE : EXIT_FAILED);
-    return EXIT_DONE;
+    const enum emg_report_parsed parsed = emg_report_parse(&options, argc, argv);
+    if (parsed != EMG_REPORT_GO_ON)
+        return parsed == EMG_REPORT_TOLD ? EXIT_DONE : EXIT_USAGE;
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        (void)fprintf(stderr, "emgreport: %s\n", emg_strerror(EMG_ERROR_MEMORY));
+        return EXIT_FAILED;
+    }
+    const int code = carry_out(run, &options, &problem);
+    if (code != EXIT_DONE)
+        (void)fprintf(stderr, "emgreport: %s\n", problem.text);
+    emg_report_destroy(run->report);
+    emg_analysis_destroy(run->analysis);
+    emg_script_destroy(run->script);
+    emg_recording_close(run->recording);
+    struct emg_report_output *output = run->output;
+    free(run);
+    emg_report_output_destroy(output); /* last: a signal that waited ends the program here */
+    return code;
 }

@@ -21,6 +21,8 @@ static const char help[] =
     "ends; Ctrl-C ends it before.\n"
     "\n"
     "  --data ENDPOINT   of the daemon's data socket (" EMG_FEED_ENDPOINT ")\n"
+    "  --server-key KEY  of an emgd with security.mode \"curve\": its public key, or the file with it\n"
+    "  --secret-key FILE your own\n"
     "  --seconds S       end after S seconds\n"
     "  --plain           a line per muscle and second, as when standard output is not a terminal\n"
     "  --help, --version\n"
@@ -37,7 +39,7 @@ static const int64_t SCREEN_PERIOD_NS = 100000000;
 static const int64_t PLAIN_PERIOD_NS = 1000000000;
 
 struct options {
-    const char *data;
+    const char *data, *server_key, *secret_key;
     double seconds;
     bool plain;
 };
@@ -160,9 +162,11 @@ static int start(struct program *program)
         fprintf(stderr, "emgtop: cannot use standard output: %s\n", strerror(errno));
         goto close;
     }
-    program->feed = emg_feed_create(program->options.data);
+    const struct emg_feed_source source = {program->options.data, program->options.server_key,
+                                           program->options.secret_key};
+    program->feed = emg_feed_create(&source, "emgtop");
     if (program->feed == NULL)
-        code = emg_argument_bad_endpoint("emgtop", "--data", program->options.data);
+        code = EMG_EXIT_USAGE;
     else if (!subscribe(program->feed))
         fprintf(stderr, "emgtop: cannot subscribe at %s: %s\n", program->options.data, strerror(errno));
     else
@@ -180,9 +184,14 @@ close:
 static int parse_options(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"data", required_argument, NULL, 'd'}, {"seconds", required_argument, NULL, 's'},
-        {"plain", no_argument, NULL, 'p'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},
+        {"server-key", required_argument, NULL, 'k'},
+        {"secret-key", required_argument, NULL, 'K'},
+        {"seconds", required_argument, NULL, 's'},
+        {"plain", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     int option;
@@ -190,6 +199,12 @@ static int parse_options(struct options *options, int argc, char **argv)
         switch (option) {
         case 'd':
             options->data = optarg;
+            break;
+        case 'k':
+            options->server_key = optarg;
+            break;
+        case 'K':
+            options->secret_key = optarg;
             break;
         case 's':
             if (!emg_argument_number("emgtop", "--seconds", optarg, 0.001, 1e9, &options->seconds))

@@ -1,6 +1,10 @@
 #include "clients/feed.h"
 
+#include "clients/arguments.h"
+#include "clients/curve.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,23 +32,35 @@ static bool configure(void *socket)
            set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 5) && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
 }
 
-struct emg_feed *emg_feed_create(const char *endpoint)
+/* Says what is wrong and returns false when it cannot be done. */
+static bool connect_socket(void *socket, const struct emg_feed_source *source, const char *program)
+{
+    char problem[600];
+    if (!emg_curve_client(socket, source->server_key, source->secret_key, problem, sizeof problem)) {
+        fprintf(stderr, "%s: %s\n", program, problem);
+        return false;
+    }
+    if (zmq_connect(socket, source->endpoint) == 0)
+        return true;
+    (void)emg_argument_bad_endpoint(program, "--data", source->endpoint);
+    return false;
+}
+
+struct emg_feed *emg_feed_create(const struct emg_feed_source *source, const char *program)
 {
     struct emg_feed *feed = calloc(1, sizeof *feed);
-    if (feed == NULL)
+    if (feed != NULL)
+        feed->context = zmq_ctx_new();
+    if (feed != NULL && feed->context != NULL)
+        feed->socket = zmq_socket(feed->context, ZMQ_SUB);
+    if (feed == NULL || feed->socket == NULL || !configure(feed->socket)) {
+        fprintf(stderr, "%s: cannot listen: %s\n", program, strerror(errno));
+        emg_feed_destroy(feed);
         return NULL;
-    feed->context = zmq_ctx_new();
-    if (feed->context == NULL)
-        goto fail;
-    feed->socket = zmq_socket(feed->context, ZMQ_SUB);
-    if (feed->socket == NULL || !configure(feed->socket) || zmq_connect(feed->socket, endpoint) != 0)
-        goto fail;
-    return feed;
-
-fail:;
-    const int error = errno;
+    }
+    if (connect_socket(feed->socket, source, program))
+        return feed;
     emg_feed_destroy(feed);
-    errno = error;
     return NULL;
 }
 

@@ -30,8 +30,14 @@ enum emg_feed_wake {
     EMG_FEED_OUTPUT_GONE, /* the reader of standard output is gone */
 };
 
-/* Returns NULL with errno: EINVAL, EPROTONOSUPPORT and others of zmq_connect for what is no endpoint. */
-struct emg_feed *emg_feed_create(const char *endpoint);
+/* Where to listen, and the keys of clients/curve.h (NULL: none). */
+struct emg_feed_source {
+    const char *endpoint, *server_key, *secret_key;
+};
+
+/* Returns NULL, and says on standard error, as `program`, what is wrong with the endpoint (option --data) or
+ * with a key. */
+struct emg_feed *emg_feed_create(const struct emg_feed_source *source, const char *program);
 
 /* Adds the topics that begin with prefix; returns false with errno. */
 bool emg_feed_subscribe(struct emg_feed *feed, const char *prefix);

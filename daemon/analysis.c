@@ -102,13 +102,13 @@ static void fill_wire(struct emg_analysis *a)
     emg_muscle_band_hz(a->muscles[0], wire->band_hz);
 }
 
-static void fill_references(struct emg_analysis *a)
+static enum emg_error create_session(struct emg_analysis *a, struct emg_problem *problem)
 {
-    for (size_t i = 0; i < a->montage.n_muscles; i++) {
-        const struct emg_montage_muscle *muscle = &a->montage.muscles[i];
-        a->references[i] = (struct emg_reference){.uv = muscle->reference_uv, .id = "configuration"};
-        memcpy(a->references[i].method, muscle->reference_method, sizeof a->references[i].method);
-    }
+    a->session = emg_session_create((const char(*)[EMG_NAME_SIZE])a->wire.muscles, a->wire.n_muscles);
+    if (a->session == NULL)
+        return emg_problem_set(problem, EMG_ERROR_MEMORY, "analysis: %s", emg_strerror(EMG_ERROR_MEMORY));
+    emg_analysis_set_configured_references(a);
+    return EMG_OK;
 }
 
 enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_config *config,
@@ -142,12 +142,14 @@ enum emg_error emg_analysis_create(struct emg_analysis **out, const struct emg_c
         error = emg_gait_init(&a->gait, &a->montage, a->muscles, stream->rate_hz, problem);
     if (error == EMG_OK)
         error = create_buffers(a, problem);
+    if (error == EMG_OK) {
+        fill_wire(a);
+        error = create_session(a, problem);
+    }
     if (error != EMG_OK) {
         emg_analysis_destroy(a);
         return error;
     }
-    fill_wire(a);
-    fill_references(a);
     *out = a;
     return EMG_OK;
 }
@@ -186,8 +188,7 @@ static void emit_due(struct emg_analysis *a)
     }
 }
 
-/* Takes a jump of the frame index to first_frame. */
-static void take_gap(struct emg_analysis *a, uint64_t first_frame, enum emg_gap_cause cause)
+void emg_analysis_take_gap(struct emg_analysis *a, uint64_t first_frame, enum emg_gap_cause cause)
 {
     const uint64_t lost = first_frame - a->next_frame;
     a->status.gaps++;
@@ -228,29 +229,60 @@ static void execute_stretch(struct emg_analysis *a, const float *frames, size_t 
     a->status.frames += n;
 }
 
-void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
+/* Where the stream ends for the analysis: what follows in a recording only fills its last record. */
+static uint64_t end_frame(const struct emg_analysis *a)
 {
-    a->arrival_ns = block->host_ns;
-    if (a->clock != NULL) {
-        const struct emg_drift_state clock = emg_drift_state(a->clock);
-        a->status.clock_ppm = clock.ppm;
-        a->status.clock_ppm_se = clock.ppm_se;
-    }
-    if (block->n_frames > 0)
-        emg_analysis_emit_device(a, EMG_STREAM_RUNNING);
-    if (block->first_frame != a->next_frame)
-        take_gap(a, block->first_frame, (enum emg_gap_cause)block->gap_cause);
+    return a->script != NULL ? a->script->end_frame : UINT64_MAX;
+}
+
+static void take_clock(struct emg_analysis *a)
+{
+    const struct emg_drift_state clock = emg_drift_state(a->clock);
+    a->status.clock_ppm = clock.ppm;
+    a->status.clock_ppm_se = clock.ppm_se;
+}
+
+/* Frames from the next one on, at most n, until something is due. */
+static size_t stretch_length(const struct emg_analysis *a, size_t n)
+{
+    const uint64_t appointment = emg_analysis_next_appointment(a), end = end_frame(a);
+    uint64_t due = appointment < end ? appointment : end;
+    for (size_t i = 0; i < TICKS; i++)
+        due = a->tickers[i].due < due ? a->tickers[i].due : due;
+    n = n < a->longest ? n : a->longest;
+    return due - a->next_frame < n ? (size_t)(due - a->next_frame) : n;
+}
+
+static void execute_frames(struct emg_analysis *a, const struct emg_block *block)
+{
     for (size_t done = 0; done < block->n_frames;) {
-        size_t n = block->n_frames - done;
-        n = n < a->longest ? n : a->longest;
-        for (size_t i = 0; i < TICKS; i++) {
-            const uint64_t left = a->tickers[i].due - a->next_frame;
-            n = left < n ? (size_t)left : n;
+        emg_analysis_keep_appointments(a);
+        const uint64_t here = block->first_frame + done;
+        const size_t left = block->n_frames - done;
+        if (here >= end_frame(a))
+            return;
+        if (here < a->next_frame) { /* what pads a gap of a recording */
+            done += a->next_frame - here < left ? (size_t)(a->next_frame - here) : left;
+            continue;
         }
+        const size_t n = stretch_length(a, left);
         execute_stretch(a, block->samples + done * a->stream.n_channels, n);
         emit_due(a);
         done += n;
     }
+}
+
+void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
+{
+    a->arrival_ns = block->host_ns;
+    if (a->clock != NULL)
+        take_clock(a);
+    if (block->n_frames > 0)
+        emg_analysis_emit_device(a, EMG_STREAM_RUNNING);
+    if (block->first_frame > a->next_frame && block->first_frame < end_frame(a))
+        emg_analysis_take_gap(a, block->first_frame, (enum emg_gap_cause)block->gap_cause);
+    execute_frames(a, block);
+    emg_analysis_keep_appointments(a);
     if (block->last) {
         emg_analysis_emit_last_contractions(a);
         emg_analysis_tell_state(a, EMG_STREAM_ENDED);
@@ -275,6 +307,23 @@ void emg_analysis_set_load(struct emg_analysis *a, double ring_peak_percent, dou
     a->status.load_percent = load_percent;
 }
 
+void emg_analysis_restart(struct emg_analysis *a)
+{
+    for (size_t i = 0; i < a->montage.n_muscles; i++) {
+        emg_muscle_restart(a->muscles[i], a->next_frame);
+        a->verdicts[i] = EMG_VERDICT_UNDETERMINED;
+        a->flags[i] = 0;
+        memset(a->flag_frames[i], 0, sizeof a->flag_frames[i]);
+        a->shift_percent[i] = NAN;
+    }
+    for (size_t i = 0; i < EMG_SIDES; i++)
+        if (a->gait.sides[i].leg != NULL)
+            emg_leg_restart(a->gait.sides[i].leg, a->next_frame);
+    for (size_t i = 0; i < TICKS; i++)
+        ticker_advance(&a->tickers[i], a->next_frame);
+    emg_analysis_restore_results(a);
+}
+
 size_t emg_analysis_message_max(const struct emg_analysis *a)
 {
     return a->message_max;
@@ -284,6 +333,7 @@ void emg_analysis_destroy(struct emg_analysis *a)
 {
     if (a == NULL)
         return;
+    free(a->session);
     emg_gait_destroy(&a->gait);
     for (size_t i = 0; i < a->montage.n_muscles; i++)
         emg_muscle_destroy(a->muscles[i]);

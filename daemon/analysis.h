@@ -12,6 +12,8 @@
 #include "daemon/drift.h"
 #include "daemon/montage.h"
 #include "daemon/problem.h"
+#include "daemon/script.h"
+#include "daemon/session.h"
 #include "daemon/stream.h"
 #include "daemon/wire.h"
 
@@ -39,6 +41,36 @@ void emg_analysis_set_start(struct emg_analysis *a, double start_t);
  * every block before it is analysed, by which its frames are dated; and the Unix time of CLOCK_MONOTONIC's
  * zero, as it was when the stream began. Later steps of the wall clock move nothing. */
 void emg_analysis_set_clock(struct emg_analysis *a, const struct emg_drift *clock, double epoch_t);
+
+/* What became of a command. */
+struct emg_answer {
+    bool ok;
+    char code[24], message[256]; /* when it is refused: a word for programs, a sentence for people */
+    uint64_t frame, end_frame;   /* it takes effect before frame; a measurement ends before end_frame */
+    double t;                    /* Unix time of frame */
+    double seconds;              /* of a measurement */
+    uint64_t muscles;            /* of a measurement: bit i is muscle i */
+};
+
+/* Carries out a command, which takes effect before the next frame, and emits its event. record.start: all but
+ * what the session has established begins anew with the next frame, so that what is recorded from there on
+ * gives the same numbers again. */
+EMG_REALTIME void emg_analysis_command(struct emg_analysis *a, const struct emg_command *command,
+                                       struct emg_answer *answer);
+
+/* The session in progress and what has been established, within it or without one; and the next frame. */
+const struct emg_session *emg_analysis_session(const struct emg_analysis *a);
+uint64_t emg_analysis_next_frame(const struct emg_analysis *a);
+
+/* Unix time of a frame. */
+double emg_analysis_time_of(const struct emg_analysis *a, uint64_t frame);
+
+/* Before the first block: takes up a session that was left unfinished, and tells it. */
+void emg_analysis_resume(struct emg_analysis *a, const struct emg_session *session);
+
+/* Before the first block: the stream is a recording that begins with script->first_frame, and what the script
+ * says is done at its frames. It must outlive the analysis. */
+void emg_analysis_follow(struct emg_analysis *a, const struct emg_script *script);
 
 /* Analyses one block and emits what completes in it. The first one is preceded by event.device "running", the
  * last one is followed by event.device and status "ended". */

@@ -9,7 +9,7 @@
 static const double AWAY_S = 5.0;
 static const uint32_t LASTING_FLAGS = ~(uint32_t)(EMG_FLAG_GAP | EMG_FLAG_UNSETTLED);
 
-static double time_of(const struct emg_analysis *a, uint64_t frame)
+double emg_analysis_time_of(const struct emg_analysis *a, uint64_t frame)
 {
     const int64_t host_ns = a->clock != NULL ? emg_drift_time_ns(a->clock, frame) : 0;
     if (host_ns == 0)
@@ -17,20 +17,21 @@ static double time_of(const struct emg_analysis *a, uint64_t frame)
     return a->epoch_t + 1e-9 * (double)host_ns;
 }
 
-static struct emg_message *message_begin(struct emg_analysis *a, enum emg_topic topic, size_t index)
+struct emg_message *emg_analysis_message_begin(struct emg_analysis *a, enum emg_topic topic, size_t index)
 {
     struct emg_message *message = a->message;
     message->topic = topic;
     message->index = (uint32_t)index;
     message->seq = ++a->seq[topic][index];
     message->frame = a->next_frame > 0 ? a->next_frame - 1 : 0;
-    message->t = time_of(a, message->frame);
+    message->t = emg_analysis_time_of(a, message->frame);
+    memcpy(message->session, a->session->id, sizeof message->session);
     message->arrival_ns = a->arrival_ns;
     message->n_array = 0;
     return message;
 }
 
-static void message_end(struct emg_analysis *a)
+void emg_analysis_message_end(struct emg_analysis *a)
 {
     a->emit(a->context, a->message, sizeof *a->message + a->message->n_array * sizeof a->message->array[0]);
 }
@@ -39,7 +40,7 @@ static void message_end_with(struct emg_analysis *a, const float *array, size_t 
 {
     a->message->n_array = (uint32_t)n;
     memcpy(a->message->array, array, n * sizeof array[0]);
-    message_end(a);
+    emg_analysis_message_end(a);
 }
 
 /* A flag that comes with every stride is told once, and its end when it has stayed away for a while. */
@@ -57,20 +58,20 @@ static void tell_quality(struct emg_analysis *a, size_t muscle, uint32_t flags)
     if (flags == a->flags[muscle])
         return;
     a->flags[muscle] = flags;
-    struct emg_message *message = message_begin(a, EMG_TOPIC_EVENT_QUALITY, 0);
+    struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_EVENT_QUALITY, 0);
     message->body.quality_event.muscle = (uint32_t)muscle;
     message->body.quality_event.flags = flags;
-    message_end(a);
+    emg_analysis_message_end(a);
 }
 
 void emg_analysis_emit_activation(struct emg_analysis *a)
 {
     for (size_t i = 0; i < a->montage.n_muscles; i++) {
         const struct emg_muscle_activation now = emg_muscle_activation(a->muscles[i]);
-        struct emg_message *message = message_begin(a, EMG_TOPIC_ACTIVATION, i);
+        struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_ACTIVATION, i);
         message->body.activation.now = now;
-        message->body.activation.reference = a->references[i];
-        message_end(a);
+        message->body.activation.reference = a->session->muscles[i].reference;
+        emg_analysis_message_end(a);
         tell_quality(a, i, now.flags);
     }
 }
@@ -79,10 +80,10 @@ static void emit_bursts(struct emg_analysis *a, size_t muscle)
 {
     struct emg_muscle_burst burst;
     while (emg_muscle_next_burst(a->muscles[muscle], &burst)) {
-        struct emg_message *message = message_begin(a, EMG_TOPIC_BURST, muscle);
+        struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_BURST, muscle);
         message->body.burst.of = burst;
-        message->body.burst.reference_uv = a->references[muscle].uv;
-        message_end(a);
+        message->body.burst.reference_uv = a->session->muscles[muscle].reference.uv;
+        emg_analysis_message_end(a);
     }
 }
 
@@ -92,9 +93,9 @@ static void emit_profile(struct emg_analysis *a, size_t muscle)
     const unsigned strides = emg_muscle_profile(a->muscles[muscle], mean, sd);
     if (strides == 0)
         return;
-    const bool percent = !isnan(a->references[muscle].uv);
-    const float unit = percent ? (float)(a->references[muscle].uv / 100) : 1;
-    struct emg_message *message = message_begin(a, EMG_TOPIC_PROFILE, muscle);
+    const bool percent = !isnan(a->session->muscles[muscle].reference.uv);
+    const float unit = percent ? (float)(a->session->muscles[muscle].reference.uv / 100) : 1;
+    struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_PROFILE, muscle);
     message->body.profile.strides = strides;
     message->body.profile.percent = percent;
     for (size_t i = 0; i < EMG_PROFILE_POINTS; i++) {
@@ -109,11 +110,11 @@ static void emit_cycles(struct emg_analysis *a, size_t which, uint64_t now_frame
     const struct emg_gait_side *side = &a->gait.sides[which];
     struct emg_stride_cycle cycle;
     while (emg_leg_next_cycle(side->leg, now_frame, &cycle)) {
-        struct emg_message *message = message_begin(a, EMG_TOPIC_STRIDE, which);
+        struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_STRIDE, which);
         message->body.stride.cycle = cycle;
         message->body.stride.state = emg_leg_strides(side->leg);
         message->body.stride.source = side->source;
-        message_end(a);
+        emg_analysis_message_end(a);
         for (size_t i = 0; i < side->n_muscles; i++)
             emit_profile(a, side->muscles[i]);
     }
@@ -152,7 +153,7 @@ void emg_analysis_emit_waveform(struct emg_analysis *a)
         n[i] = emg_muscle_take_waveform(a->muscles[i], &x[i], &first_frame);
         if (n[i] == 0)
             continue;
-        message_begin(a, EMG_TOPIC_WAVEFORM, i)->body.waveform.first_frame = first_frame;
+        emg_analysis_message_begin(a, EMG_TOPIC_WAVEFORM, i)->body.waveform.first_frame = first_frame;
         message_end_with(a, x[i], n[i]);
     }
     for (size_t which = 0; which < EMG_SIDES; which++) {
@@ -170,12 +171,12 @@ static void tell_verdict(struct emg_analysis *a, size_t muscle, const struct emg
     if (fatigue->verdict == before)
         return;
     a->verdicts[muscle] = fatigue->verdict;
-    struct emg_message *message = message_begin(a, EMG_TOPIC_EVENT_FATIGUE, 0);
+    struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_EVENT_FATIGUE, 0);
     message->body.fatigue_event.muscle = (uint32_t)muscle;
     message->body.fatigue_event.verdict = fatigue->verdict;
     message->body.fatigue_event.before = before;
     message->body.fatigue_event.reason = fatigue->reason;
-    message_end(a);
+    emg_analysis_message_end(a);
 }
 
 static void emit_leg(struct emg_analysis *a, size_t which)
@@ -183,10 +184,10 @@ static void emit_leg(struct emg_analysis *a, size_t which)
     const struct emg_gait_side *side = &a->gait.sides[which];
     double reference_uv[EMG_MAX_CHANNELS];
     for (size_t i = 0; i < side->n_muscles; i++)
-        reference_uv[i] = a->references[side->muscles[i]].uv;
+        reference_uv[i] = a->session->muscles[side->muscles[i]].reference.uv;
     const struct emg_leg_comparison comparison = emg_leg_compare(side->leg, reference_uv);
-    message_begin(a, EMG_TOPIC_LEG, which)->body.leg = comparison;
-    message_end(a);
+    emg_analysis_message_begin(a, EMG_TOPIC_LEG, which)->body.leg = comparison;
+    emg_analysis_message_end(a);
 }
 
 /* In percent of reference where both sides have one, else in microvolts. */
@@ -194,11 +195,12 @@ static void emit_symmetry(struct emg_analysis *a, size_t index)
 {
     const size_t *muscles = a->gait.pairs[index].muscles;
     double unit_uv[EMG_SIDES], noise[EMG_SIDES];
-    struct emg_message *message = message_begin(a, EMG_TOPIC_SYMMETRY, index);
+    struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_SYMMETRY, index);
     double *activation = message->body.symmetry.activation;
-    const bool percent = !isnan(a->references[muscles[0]].uv) && !isnan(a->references[muscles[1]].uv);
+    const bool percent = !isnan(a->session->muscles[muscles[0]].reference.uv) &&
+                         !isnan(a->session->muscles[muscles[1]].reference.uv);
     for (size_t i = 0; i < EMG_SIDES; i++) {
-        unit_uv[i] = percent ? a->references[muscles[i]].uv / 100 : 1;
+        unit_uv[i] = percent ? a->session->muscles[muscles[i]].reference.uv / 100 : 1;
         activation[i] = emg_muscle_level_uv(a->muscles[muscles[i]]) / unit_uv[i];
         noise[i] = emg_muscle_noise_uv(a->muscles[muscles[i]]) / unit_uv[i];
         message->body.symmetry.shift_percent[i] = a->shift_percent[muscles[i]];
@@ -206,7 +208,7 @@ static void emit_symmetry(struct emg_analysis *a, size_t index)
     message->body.symmetry.percent = percent;
     message->body.symmetry.index_percent = emg_symmetry_percent(
         activation[EMG_SIDE_LEFT], activation[EMG_SIDE_RIGHT], noise[EMG_SIDE_LEFT], noise[EMG_SIDE_RIGHT]);
-    message_end(a);
+    emg_analysis_message_end(a);
 }
 
 void emg_analysis_emit_fatigue(struct emg_analysis *a)
@@ -214,15 +216,15 @@ void emg_analysis_emit_fatigue(struct emg_analysis *a)
     for (size_t i = 0; i < a->montage.n_muscles; i++) {
         const struct emg_muscle_fatigue fatigue = emg_muscle_fatigue(a->muscles[i]);
         a->shift_percent[i] = fatigue.spectral.shift_percent;
-        message_begin(a, EMG_TOPIC_FATIGUE, i)->body.fatigue = fatigue;
-        message_end(a);
+        emg_analysis_message_begin(a, EMG_TOPIC_FATIGUE, i)->body.fatigue = fatigue;
+        emg_analysis_message_end(a);
         tell_verdict(a, i, &fatigue.spectral);
         const float *psd = NULL;
         double f0_hz = 0, df_hz = 0;
         const size_t n = emg_muscle_psd(a->muscles[i], &psd, &f0_hz, &df_hz);
         if (n == 0)
             continue;
-        struct emg_message *message = message_begin(a, EMG_TOPIC_SPECTRUM, i);
+        struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_SPECTRUM, i);
         message->body.spectrum.f0_hz = f0_hz;
         message->body.spectrum.df_hz = df_hz;
         message_end_with(a, psd, n);
@@ -236,15 +238,20 @@ void emg_analysis_emit_fatigue(struct emg_analysis *a)
 
 void emg_analysis_emit_status(struct emg_analysis *a)
 {
-    message_begin(a, EMG_TOPIC_STATUS, 0)->body.status = a->status;
-    message_end(a);
+    struct emg_message *message = emg_analysis_message_begin(a, EMG_TOPIC_STATUS, 0);
+    message->body.status = a->status;
+    message->body.status.measuring = a->measuring;
+    if (a->measuring.kind != EMG_MEASURE_NONE)
+        message->body.status.measuring.seconds_left =
+            (double)(a->measuring.end_frame - a->next_frame) / a->stream.rate_hz;
+    emg_analysis_message_end(a);
 }
 
 void emg_analysis_emit_gap(struct emg_analysis *a, uint64_t frames_lost, enum emg_gap_cause cause)
 {
-    message_begin(a, EMG_TOPIC_EVENT_GAP, 0)->body.gap =
+    emg_analysis_message_begin(a, EMG_TOPIC_EVENT_GAP, 0)->body.gap =
         (struct emg_gap_event){.first_frame = a->next_frame, .frames_lost = frames_lost, .cause = cause};
-    message_end(a);
+    emg_analysis_message_end(a);
 }
 
 void emg_analysis_emit_device(struct emg_analysis *a, enum emg_stream_state state)
@@ -252,6 +259,6 @@ void emg_analysis_emit_device(struct emg_analysis *a, enum emg_stream_state stat
     if (a->status.state == state)
         return;
     a->status.state = state;
-    message_begin(a, EMG_TOPIC_EVENT_DEVICE, 0)->body.device = state;
-    message_end(a);
+    emg_analysis_message_begin(a, EMG_TOPIC_EVENT_DEVICE, 0)->body.device = state;
+    emg_analysis_message_end(a);
 }

@@ -1,5 +1,5 @@
-/* What the two halves of the analysis share: the signal's half (analysis.c) and the messages' half
- * (analysis_emit.c). For these two alone. */
+/* What the parts of the analysis share: the signal's (analysis.c), the messages' (analysis_emit.c) and the
+ * session's (analysis_session.c). For these alone. */
 #ifndef EMG_DAEMON_ANALYSIS_STATE_H
 #define EMG_DAEMON_ANALYSIS_STATE_H
 
@@ -27,7 +27,10 @@ struct emg_analysis {
 
     struct emg_muscle *muscles[EMG_MAX_CHANNELS];
     struct emg_gait gait;
-    struct emg_reference references[EMG_MAX_CHANNELS];
+    struct emg_session *session;
+    struct emg_measuring measuring;                    /* seconds_left is void */
+    const struct emg_script *script;                   /* NULL: none */
+    size_t step;                                       /* of the script, the next one */
     enum emg_verdict verdicts[EMG_MAX_CHANNELS];       /* last told */
     uint32_t flags[EMG_MAX_CHANNELS];                  /* last told */
     uint64_t flag_frames[EMG_MAX_CHANNELS][EMG_FLAGS]; /* the newest frame at which each was up */
@@ -46,6 +49,28 @@ struct emg_analysis {
     const struct emg_drift *clock; /* of a device; NULL: frames are dated by the nominal rate */
     struct emg_status status;
 };
+
+/* References of the configuration, for muscles without one. */
+void emg_analysis_set_configured_references(struct emg_analysis *a);
+
+/* Everything but what the session has established begins anew with the next frame. */
+void emg_analysis_restart(struct emg_analysis *a);
+
+/* Gives the muscles the rest and the baseline that the session has established. */
+void emg_analysis_restore_results(struct emg_analysis *a);
+
+/* Takes a jump of the frame index to first_frame. */
+void emg_analysis_take_gap(struct emg_analysis *a, uint64_t first_frame, enum emg_gap_cause cause);
+
+/* The next frame at which the script or a measurement wants to be called; UINT64_MAX: none. */
+uint64_t emg_analysis_next_appointment(const struct emg_analysis *a);
+
+/* Does what is due before the next frame. */
+void emg_analysis_keep_appointments(struct emg_analysis *a);
+
+/* Begin a message in a->message; it is then filled and sent. */
+struct emg_message *emg_analysis_message_begin(struct emg_analysis *a, enum emg_topic topic, size_t index);
+void emg_analysis_message_end(struct emg_analysis *a);
 
 /* Each emits all messages of its kind that there are now. */
 void emg_analysis_emit_activation(struct emg_analysis *a);

@@ -20,6 +20,7 @@ enum emg_gap_cause {
     EMG_GAP_HOLE,      /* the backend reported frames without data */
     EMG_GAP_DEVICE,    /* the device was away */
     EMG_GAP_STALL,     /* the stream stood still for a while */
+    EMG_GAP_RECORDER,  /* the recording misses them: the disk did not keep up */
 };
 
 struct emg_block {

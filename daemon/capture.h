@@ -12,10 +12,14 @@
 
 #include <stdatomic.h>
 
+struct emg_recording;
+
 /* What each kind of source begins with; only the sources themselves look inside. */
 struct emg_capture {
     const struct emg_capture_kind *kind;
-    struct emg_stream_info info;   /* complete once open has returned */
+    struct emg_stream_info info;           /* complete once open has returned */
+    const struct emg_recording *recording; /* that it delivers; NULL: it is none */
+    uint64_t first_frame;                  /* index of the first one that is delivered; set before start */
     _Atomic int state;             /* enum emg_stream_state; LOST: for ever, or until the device is back */
     struct emg_problem failure;    /* set before the state becomes LOST for ever; empty when nothing failed */
     _Atomic bool realtime_refused; /* priority of the thread that captures, or locked memory */

@@ -33,6 +33,7 @@ static enum emg_error open_file(struct emg_capture **out, const char *rest, cons
         return error;
     }
     file->base.kind = &emg_capture_file;
+    file->base.recording = file->recording;
     file->base.info = *emg_recording_info(file->recording);
     emg_stream_set_source(&file->base.info, config->source.spec);
     file->speed = config->source.speed;

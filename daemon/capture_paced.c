@@ -48,7 +48,9 @@ static void *deliver(void *argument)
         if (got == 0)
             break;
         if (paced->speed > 0)
-            emg_clock_sleep_until(start_ns + (int64_t)((double)(writer->next_frame + got) / frames_per_ns));
+            emg_clock_sleep_until(
+                start_ns +
+                (int64_t)((double)(writer->next_frame - capture->first_frame + got) / frames_per_ns));
         float *room = NULL;
         while ((room = emg_block_begin(writer, (uint32_t)got)) == NULL && wait_for_room(paced))
             ;
@@ -74,6 +76,7 @@ enum emg_error emg_paced_start(struct emg_paced *paced, struct emg_capture *capt
     paced->speed = speed;
     atomic_init(&paced->stop, false);
     emg_block_writer_init(&paced->writer, ring, capture->info.n_channels);
+    paced->writer.next_frame = capture->first_frame;
     if (pthread_create(&paced->thread, NULL, deliver, paced) != 0)
         return emg_problem_set(problem, EMG_ERROR_IO, "source \"%s\": no thread could be started",
                                capture->info.source);

@@ -53,8 +53,7 @@ static void fill_info(struct soundio_capture *c, const struct emg_config *config
     info->n_channels = emg_soundio_session_opened(c->session)->channels;
     info->realtime = true;
     for (unsigned i = 0; i < info->n_channels; i++)
-        info->channels[i] =
-            (struct emg_channel){.full_scale_uv = config->source.full_scale_uv, .usable = true};
+        info->channels[i] = (struct emg_channel){.full_scale_uv = c->wish.full_scale_uv[i], .usable = true};
 }
 
 /* PulseAudio gives bursts of 2 s unless told otherwise by the environment. */
@@ -64,6 +63,15 @@ static void ask_latency(const char *backend, double latency_ms)
     (void)snprintf(text, sizeof text, "%.0f", latency_ms < 1 ? 1 : latency_ms);
     if (strcmp(backend, "pulseaudio") == 0)
         (void)setenv("PULSE_LATENCY_MSEC", text, 0);
+}
+
+static void fill_full_scales(struct emg_soundio_wish *wish, const struct emg_config *config)
+{
+    for (size_t i = 0; i < EMG_MAX_CHANNELS; i++)
+        wish->full_scale_uv[i] = config->source.full_scale_uv;
+    for (size_t i = 0; i < config->n_muscles; i++)
+        if (config->muscles[i].channel > 0 && config->muscles[i].full_scale_uv > 0)
+            wish->full_scale_uv[config->muscles[i].channel - 1] = config->muscles[i].full_scale_uv;
 }
 
 /* Fills the wish from `rest`, BACKEND:DEVICE, and the configuration. */
@@ -79,7 +87,7 @@ static enum emg_error make_wish(struct emg_soundio_wish *wish, const char *rest,
             config->source.spec);
     (void)snprintf(wish->backend, sizeof wish->backend, "%.*s", (int)(colon - rest), rest);
     (void)snprintf(wish->device, sizeof wish->device, "%s", colon + 1);
-    wish->full_scale_uv = config->source.full_scale_uv;
+    fill_full_scales(wish, config);
     wish->period_s = config->source.latency_ms / 1000;
     ask_latency(wish->backend, config->source.latency_ms);
     return emg_soundio_need_from_config(&wish->need, config, problem);

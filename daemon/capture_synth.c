@@ -1,3 +1,4 @@
+#include "daemon/bdf.h"
 #include "daemon/capture.h"
 #include "daemon/capture_paced.h"
 #include "daemon/synth_scenario.h"
@@ -22,7 +23,7 @@ struct synth_line {
     const struct emg_synth_channel *channel;
     struct emg_simulate *emg;      /* NULL: a foot switch */
     struct emg_artefact *artefact; /* NULL: none */
-    double full_scale_uv;
+    double full_scale_uv, step_uv;
     bool is_shaken; /* by foot strikes */
 };
 
@@ -117,6 +118,7 @@ static enum emg_error create_lines(struct capture_synth *synth, const struct emg
             create_line(line, scenario, index, source->seed + SEED_STEP * (uint64_t)i, source);
         if (error != EMG_OK)
             return error;
+        line->step_uv = emg_bdf_step_uv(line->full_scale_uv);
         needs_gait = needs_gait || line->is_shaken || line->channel->is_footswitch;
     }
     return needs_gait ? create_gait(&synth->gait, scenario, source) : EMG_OK;
@@ -213,6 +215,15 @@ static void spoil(struct synth_line *line, const double *phase, float *y, const 
                          stride, n - done);
 }
 
+/* As a converter of 24 bits gives it, and a recording holds it. */
+static void convert(const struct synth_line *line, float *y, size_t stride, size_t n)
+{
+    for (size_t f = 0; f < n; f++) {
+        const double steps = nearbyint((double)y[f * stride] / line->step_uv);
+        y[f * stride] = (float)(line->step_uv * fmax(-8388608.0, fmin(steps, 8388607.0)));
+    }
+}
+
 static void read_chunk(struct capture_synth *synth, float *samples, size_t n)
 {
     const size_t stride = synth->n_channels;
@@ -229,6 +240,8 @@ static void read_chunk(struct capture_synth *synth, float *samples, size_t n)
         if (synth->lines[i].artefact != NULL)
             spoil(&synth->lines[i], synth->phase, samples + i, i > 0 ? samples + i - 1 : NULL, stride, n);
     synth->phase[0] = synth->phase[n];
+    for (unsigned i = 0; i < synth->n_channels; i++)
+        convert(&synth->lines[i], samples + i, stride, n);
 }
 
 static size_t read_synth(void *context, float *samples, size_t n_frames, struct emg_problem *problem)

@@ -76,6 +76,16 @@ struct emg_config_security {
 struct emg_config_recording {
     char directory[EMG_PATH_SIZE];
     bool automatic;
+    double rate_hz; /* 0: the stream's */
+};
+
+/* What a paper has to tell of electrodes and amplifier (Merletti 1999, ISEK; Besomi et al. 2019, CEDE, J
+ * Electromyogr Kinesiol 48:128). "" and 0: not told. */
+struct emg_config_equipment {
+    char electrodes[EMG_LABEL_SIZE];
+    double inter_electrode_mm;
+    char placement[EMG_LABEL_SIZE], skin[EMG_LABEL_SIZE], front_end[EMG_LABEL_SIZE];
+    double gain, input_impedance_mohm, cmrr_db;
 };
 
 struct emg_config {
@@ -89,6 +99,7 @@ struct emg_config {
     struct emg_config_publish publish;
     struct emg_config_security security;
     struct emg_config_recording recording;
+    struct emg_config_equipment equipment;
 };
 
 /* Fills *config from defaults, then a file, then settings "section.key=value" in their order (muscle and
@@ -96,11 +107,10 @@ struct emg_config {
  *   path      the file of --config; NULL: $XDG_CONFIG_HOME/emgd/emgd.conf (or $HOME/.config/...), then
  *             /etc/emgd/emgd.conf, then none
  *   settings  [n_settings]
- * The whole is then checked: ranges, endpoints (loopback or ipc only), unique muscle names and channels.
- * Errors, each with its message (file:line: or the setting): EMG_ERROR_NOT_FOUND (file), EMG_ERROR_IO (file
- * unreadable or a directory), EMG_ERROR_FORMAT (syntax, unknown key, not text, over 1 MiB),
- * EMG_ERROR_ARGUMENT (value), EMG_ERROR_UNSUPPORTED (security.mode "curve", recording.automatic),
- * EMG_ERROR_MEMORY. On error *config is not to be used. */
+ * The whole is then checked: ranges, endpoints (without curve loopback or ipc only), unique muscle names and
+ * channels. Errors, each with its message (file:line: or the setting): EMG_ERROR_NOT_FOUND (file),
+ * EMG_ERROR_IO (file unreadable or a directory), EMG_ERROR_FORMAT (syntax, unknown key, not text, over 1
+ * MiB), EMG_ERROR_ARGUMENT (value), EMG_ERROR_MEMORY. On error *config is not to be used. */
 enum emg_error emg_config_load(struct emg_config *config, const char *path, const char *const *settings,
                                size_t n_settings, struct emg_problem *problem);
 

@@ -24,15 +24,23 @@ static bool is_default(struct emg_config_origin origin)
     return origin.line == 0 && origin.setting == NULL;
 }
 
-static enum emg_error check_supported(const struct emg_config_draft *draft)
+static bool has_curve(const struct emg_config_draft *draft)
 {
-    if (strcmp(draft->config->security.mode, "curve") == 0)
-        return emg_config_draft_fail(draft, origin_of(draft, "security", "mode"), EMG_ERROR_UNSUPPORTED,
-                                     "security.mode: \"curve\" is not in this version; use \"none\" and "
-                                     "endpoints on this machine");
-    if (draft->config->recording.automatic)
-        return emg_config_draft_fail(draft, origin_of(draft, "recording", "automatic"), EMG_ERROR_UNSUPPORTED,
-                                     "recording.automatic: recording is not in this version; use false");
+    return strcmp(draft->config->security.mode, "curve") == 0;
+}
+
+static enum emg_error check_security(const struct emg_config_draft *draft)
+{
+    const struct emg_config_security *security = &draft->config->security;
+    const struct emg_config_origin mode = origin_of(draft, "security", "mode");
+    if (has_curve(draft) && security->secret_key_file[0] == '\0')
+        return emg_config_draft_fail(draft, mode, EMG_ERROR_ARGUMENT,
+                                     "security.secret_key_file: security.mode \"curve\" needs the file of "
+                                     "this server's secret key; emgctl keygen makes one");
+    if (has_curve(draft) && security->allowed_keys[0] == '\0')
+        return emg_config_draft_fail(draft, mode, EMG_ERROR_ARGUMENT,
+                                     "security.allowed_keys: security.mode \"curve\" needs the file of the "
+                                     "public keys that may connect, one a line");
     return EMG_OK;
 }
 
@@ -75,12 +83,12 @@ static enum emg_error check_endpoint(const struct emg_config_draft *draft, const
         return emg_config_draft_fail(draft, origin, EMG_ERROR_ARGUMENT,
                                      "publish.%s: \"%.80s\" is not tcp://ADDRESS:PORT or ipc://PATH", key,
                                      endpoint);
-    if (!is_loopback(host))
+    if (!has_curve(draft) && !is_loopback(host))
         return emg_config_draft_fail(
             draft, origin, EMG_ERROR_ARGUMENT,
             "publish.%s: \"%.80s\" is open to other machines, and with security.mode "
-            "\"none\" anyone there could listen and control; use tcp://127.0.0.1:PORT or "
-            "ipc://PATH",
+            "\"none\" anyone there could listen and control; use security.mode \"curve\", or "
+            "tcp://127.0.0.1:PORT or ipc://PATH",
             key, endpoint);
     return EMG_OK;
 }
@@ -156,7 +164,7 @@ static enum emg_error check_footswitch(const struct emg_config_draft *draft, siz
 
 enum emg_error emg_config_check(const struct emg_config_draft *draft)
 {
-    enum emg_error error = check_supported(draft);
+    enum emg_error error = check_security(draft);
     if (error == EMG_OK)
         error = check_publish(draft);
     if (error == EMG_OK)

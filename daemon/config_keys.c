@@ -94,7 +94,8 @@ static const struct emg_config_key analysis_keys[] = {
 
 static const struct emg_config_key publish_keys[] = {
     KEY(publish, data, TEXT, "tcp://127.0.0.1:5556",
-        HELP("endpoint of the stream: tcp://127.0.0.1:PORT or ipc://PATH")),
+        HELP(
+            "endpoint of the stream: tcp://127.0.0.1:PORT or ipc://PATH; with curve any tcp://ADDRESS:PORT")),
     KEY(publish, control, TEXT, "tcp://127.0.0.1:5557", HELP("endpoint of the commands")),
     KEY(publish, hwm, COUNT, "1000", RANGE(1, 1e6), .unit = "messages",
         HELP("kept for a slow subscriber before some are dropped")),
@@ -104,14 +105,34 @@ static const struct emg_config_key publish_keys[] = {
 
 static const struct emg_config_key security_keys[] = {
     KEY(security, mode, TEXT, "none", .choices = security_modes,
-        HELP("encryption; \"curve\" is not in this version")),
-    KEY(security, secret_key_file, TEXT, "", HELP("path, for \"curve\"")),
-    KEY(security, allowed_keys, TEXT, "", HELP("path, for \"curve\"")),
+        HELP("curve: encryption, and only known keys get in")),
+    KEY(security, secret_key_file, TEXT, "",
+        HELP("of curve: the file of this server's secret key, for its owner only; see emgctl keygen")),
+    KEY(security, allowed_keys, TEXT, "",
+        HELP("of curve: the file of the clients' public keys, one a line; read for each new connection")),
 };
 
 static const struct emg_config_key recording_keys[] = {
     KEY(recording, directory, TEXT, ".", NOT_EMPTY, HELP("where recordings are written")),
-    KEY(recording, automatic, FLAG, "false", HELP("record whenever a device runs; not in this version")),
+    KEY(recording, automatic, FLAG, "false",
+        HELP("record from the start, whenever emgd runs on a device or a simulation")),
+    KEY(recording, rate_hz, NUMBER, "0", RANGE(1000, 192000), .or_zero = true, .unit = "Hz",
+        HELP("of recordings, the nearest whole fraction of the stream's; 0: the stream's, which alone gives "
+             "the live numbers again")),
+};
+
+static const struct emg_config_key equipment_keys[] = {
+    KEY(equipment, electrodes, TEXT, "", HELP("material, shape and size, as in \"Ag/AgCl disc, 10 mm\"")),
+    KEY(equipment, inter_electrode_mm, NUMBER, "0", RANGE(0, 200), .unit = "mm",
+        HELP("distance of the electrodes' centres; 0: not told")),
+    KEY(equipment, placement, TEXT, "", HELP("as in \"SENIAM\"")),
+    KEY(equipment, skin, TEXT, "", HELP("preparation, as in \"shaved, abraded, alcohol\"")),
+    KEY(equipment, front_end, TEXT, "", HELP("amplifier and converter: maker and type")),
+    KEY(equipment, gain, NUMBER, "0", RANGE(0, 1e6), HELP("of the amplifier; 0: not told")),
+    KEY(equipment, input_impedance_mohm, NUMBER, "0", RANGE(0, 1e9), .unit = "MOhm",
+        HELP("of the amplifier; 0: not told")),
+    KEY(equipment, cmrr_db, NUMBER, "0", RANGE(0, 200), .unit = "dB",
+        HELP("common-mode rejection; 0: not told")),
 };
 
 const struct emg_config_section emg_config_sections[EMG_CONFIG_N_SECTIONS] = {
@@ -126,6 +147,8 @@ const struct emg_config_section emg_config_sections[EMG_CONFIG_N_SECTIONS] = {
     {SECTION(security), KEYS(security_keys),
      .help = "Who may connect: with mode \"none\" only this machine."},
     {SECTION(recording), KEYS(recording_keys), .help = "Recordings on disk."},
+    {SECTION(equipment), KEYS(equipment_keys),
+     .help = "What a report has to tell of electrodes and amplifier; kept with each recording."},
 };
 
 const struct emg_config_section *emg_config_section_find(const char *name)

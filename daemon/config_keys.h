@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 enum {
-    EMG_CONFIG_N_SECTIONS = 7,
+    EMG_CONFIG_N_SECTIONS = 8,
     EMG_CONFIG_MAX_KEYS = 12,                  /* of one section */
     EMG_CONFIG_PATH_SIZE = EMG_NAME_SIZE + 64, /* of muscle."left.soleus".channel */
 };

@@ -1,7 +1,10 @@
 #include "daemon/control.h"
 
+#include "daemon/clock.h"
 #include "daemon/devices.h"
 #include "daemon/json.h"
+#include "daemon/limiter.h"
+#include "daemon/security.h"
 #include "daemon/version.h"
 #include "daemon/wire.h"
 
@@ -16,7 +19,9 @@
 
 enum {
     LONGEST_REQUEST = 64 * 1024,
-    LONGEST_MESSAGE = 16 * 1024 * 1024, /* beyond that ZeroMQ closes the connection itself */
+    LONGEST_MESSAGE = 1024 * 1024, /* beyond that ZeroMQ closes the connection itself */
+    MOST_UNREAD = 16,  /* requests of a connection; ZeroMQ lets the next ones wait in the network */
+    MOST_UNSENT = 128, /* replies to a connection that does not read; the next ones are lost */
     REPLY_SIZE = 1024 * 1024,
     MOST_PARTS = 8,
     POLL_MS = 100,
@@ -29,6 +34,7 @@ struct emg_control {
     bool started;
     _Atomic bool stop;
     char *reply; /* [REPLY_SIZE] */
+    struct emg_limiter limiter;
 };
 
 /* What a command says besides "ok": writes members into the open reply object. */
@@ -104,13 +110,29 @@ static void write_error(struct emg_control *c, const json_t *id, const char *cod
     emg_json_close_object(&json);
 }
 
+/* The commands that change something. */
+static void answer_session(struct emg_control *c, const json_t *request, const json_t *id,
+                           enum emg_command_kind kind)
+{
+    struct emg_json json;
+    struct emg_control_refusal refusal;
+    begin_reply(c, &json, id, true);
+    if (emg_control_session_run(&c->config.session, kind, request, &json, &refusal))
+        emg_json_close_object(&json);
+    else
+        write_error(c, id, refusal.code, refusal.message);
+}
+
 static void write_unknown_command(struct emg_control *c, const json_t *id, const char *command)
 {
-    char message[256] = "";
+    char message[400] = "";
     size_t used = (size_t)snprintf(message, sizeof message, "no command \"%.40s\"; there are", command);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0] && used < sizeof message; i++)
         used += (size_t)snprintf(message + used, sizeof message - used, "%s %s", i > 0 ? "," : "",
                                  commands[i].command);
+    for (unsigned kind = 0; kind < EMG_COMMANDS && used < sizeof message; kind++)
+        used += (size_t)snprintf(message + used, sizeof message - used, ", %s",
+                                 emg_command_name((enum emg_command_kind)kind));
     write_error(c, id, "unknown_command", message);
 }
 
@@ -133,7 +155,11 @@ static void answer_object(struct emg_control *c, const json_t *request)
             write_error(c, id, "internal", "the reply is too long");
         return;
     }
-    write_unknown_command(c, id, json_string_value(command));
+    const enum emg_command_kind kind = emg_command_find(json_string_value(command));
+    if (kind != EMG_COMMANDS)
+        answer_session(c, request, id, kind);
+    else
+        write_unknown_command(c, id, json_string_value(command));
 }
 
 static void answer(struct emg_control *c, const char *request, size_t length)
@@ -185,13 +211,28 @@ static bool receive(void *socket, struct request *request)
     return true;
 }
 
+static void refuse(struct emg_control *c, zmq_msg_t *body)
+{
+    const size_t length = zmq_msg_size(body);
+    json_t *root = length <= LONGEST_REQUEST ? json_loadb(zmq_msg_data(body), length, 0, NULL) : NULL;
+    write_error(c, json_object_get(root, "id"), "rate_limited",
+                "too many requests: a client may make 200 a second");
+    json_decref(root);
+}
+
 static void serve(struct emg_control *c, struct request *request)
 {
     const bool has_delimiter = request->n_parts >= 3 && zmq_msg_size(&request->parts[1]) == 0;
     const size_t body = has_delimiter ? 2 : 1;
     if (request->n_parts < 2)
         return;
-    if (request->too_many || request->n_parts != body + 1)
+    const enum emg_limit limit = emg_limiter_ask(&c->limiter, zmq_msg_data(&request->parts[0]),
+                                                 zmq_msg_size(&request->parts[0]), emg_clock_monotonic_ns());
+    if (limit == EMG_LIMIT_DROP)
+        return;
+    if (limit == EMG_LIMIT_REFUSE)
+        refuse(c, &request->parts[body]);
+    else if (request->too_many || request->n_parts != body + 1)
         write_error(c, NULL, "bad_request", "a request is one message part");
     else
         answer(c, zmq_msg_data(&request->parts[body]), zmq_msg_size(&request->parts[body]));
@@ -220,13 +261,15 @@ static void *run(void *argument)
 static enum emg_error bind_socket(struct emg_control *c, struct emg_problem *problem)
 {
     const int64_t longest = LONGEST_MESSAGE;
-    const int linger_ms = 500;
+    const int linger_ms = 500, most_unread = MOST_UNREAD, most_unsent = MOST_UNSENT;
     c->socket = zmq_socket(c->config.context, ZMQ_ROUTER);
     if (c->socket == NULL || zmq_setsockopt(c->socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest) != 0 ||
+        zmq_setsockopt(c->socket, ZMQ_RCVHWM, &most_unread, sizeof most_unread) != 0 ||
+        zmq_setsockopt(c->socket, ZMQ_SNDHWM, &most_unsent, sizeof most_unsent) != 0 ||
         zmq_setsockopt(c->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) != 0)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "publish.control: no socket: %s",
                                zmq_strerror(errno));
-    if (zmq_bind(c->socket, c->config.endpoint) != 0)
+    if (!emg_security_bind(c->config.security, c->socket, c->config.endpoint))
         return emg_problem_set(problem, EMG_ERROR_IO, "publish.control: cannot bind %s: %s",
                                c->config.endpoint, zmq_strerror(errno));
     return EMG_OK;
@@ -240,6 +283,7 @@ enum emg_error emg_control_create(struct emg_control **out, const struct emg_con
     if (c == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "control: %s", emg_strerror(EMG_ERROR_MEMORY));
     c->config = *config;
+    emg_limiter_init(&c->limiter);
     c->reply = malloc(REPLY_SIZE);
     enum emg_error error = c->reply != NULL ? bind_socket(c, problem)
                                             : emg_problem_set(problem, EMG_ERROR_MEMORY, "control: %s",

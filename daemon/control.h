@@ -5,17 +5,21 @@
 #define EMG_DAEMON_CONTROL_H
 
 #include "daemon/config.h"
+#include "daemon/control_session.h"
 #include "daemon/problem.h"
 #include "daemon/publisher.h"
 
 struct emg_control;
+struct emg_security;
 
 struct emg_control_config {
     void *context;        /* ZeroMQ's */
     const char *endpoint; /* to bind */
+    const struct emg_security *security;
     const struct emg_config *config;
     struct emg_publisher *publisher;
-    int shutdown_fd; /* an eventfd that is told when a client asks for shutdown */
+    struct emg_control_session session; /* what the commands of a session need */
+    int shutdown_fd;                    /* an eventfd that is told when a client asks for shutdown */
 };
 
 /* Binds the socket and starts the thread. Errors: EMG_ERROR_IO naming the endpoint, EMG_ERROR_MEMORY. On

@@ -8,7 +8,10 @@
 #include "daemon/montage.h"
 #include "daemon/options.h"
 #include "daemon/publisher.h"
+#include "daemon/recorder.h"
 #include "daemon/schedule.h"
+#include "daemon/script.h"
+#include "daemon/security.h"
 #include "daemon/selftest.h"
 #include "daemon/service.h"
 #include "daemon/version.h"
@@ -19,6 +22,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -28,6 +32,7 @@ enum { SELFTEST_TRIALS = 32 }; /* under half a minute */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { POLL_MS = 50, FINISH_MS = 500 };
 enum { MESSAGE_RING_BYTES = 8 << 20, LEAST_FRAME_RING_BYTES = 1 << 20, MOST_FRAME_RING_BYTES = 64 << 20 };
+static const double CLOSE_S = 1.0;      /* that subscribers wait for the end of a recording to be told */
 static const double FRAME_RING_S = 8.0; /* more than a sound server keeps for a program that stands still */
 
 struct daemon {
@@ -37,9 +42,14 @@ struct daemon {
     struct emg_capture *capture;
     struct emg_montage montage;
     struct emg_ring *frames, *messages;
+    struct emg_script *script;
+    struct emg_recorder *recorder;
+    struct emg_session *session; /* that was left unfinished; NULL: none */
     struct emg_worker *worker;
     struct emg_publisher *publisher;
     struct emg_control *control;
+    struct emg_security *security;
+    struct emg_wire wire;
     bool urgent; /* the end has been asked for, it is not the source's */
 };
 
@@ -52,6 +62,7 @@ static int block_signals(void)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGHUP);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error of the write */
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
         return -1;
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -90,13 +101,36 @@ static bool can_wait(const struct daemon *d)
     return !info->realtime && (info->n_frames > 0 || d->config->source.speed != 1);
 }
 
+/* What a recording says that happened, and what a daemon before this one left unfinished. */
+static enum emg_error take_up(struct daemon *d, struct emg_problem *problem)
+{
+    const char *path = d->config->source.spec + strlen(emg_capture_file.prefix);
+    if (d->capture->recording == NULL) {
+        d->session = emg_recorder_unfinished_session(d->config, &d->montage);
+        return EMG_OK;
+    }
+    const enum emg_error error =
+        emg_script_create(&d->script, d->capture->recording, path, &d->montage, problem);
+    if (error == EMG_OK && problem->text[0] != '\0')
+        emg_log("%s", problem->text);
+    if (d->script != NULL)
+        d->capture->first_frame = d->script->first_frame;
+    return error;
+}
+
 static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem)
 {
-    enum emg_error error = emg_capture_open(&d->capture, d->config, problem);
+    enum emg_error error = emg_security_create(&d->security, d->zmq, d->config, problem);
+    if (error == EMG_OK)
+        error = emg_capture_open(&d->capture, d->config, problem);
     if (error == EMG_OK && emg_montage_create(&d->montage, d->config, &d->capture->info, problem) != EMG_OK)
         error = EMG_ERROR_ARGUMENT; /* a configuration that does not fit its source */
     if (error == EMG_OK)
         error = create_rings(d, problem);
+    if (error == EMG_OK)
+        error = take_up(d, problem);
+    if (error == EMG_OK)
+        error = emg_recorder_create(&d->recorder, d->config, &d->capture->info, &d->montage, problem);
     if (error != EMG_OK)
         return error;
     const struct emg_worker_config worker = {
@@ -105,6 +139,9 @@ static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem
         .capture = d->capture,
         .frames = d->frames,
         .messages = d->messages,
+        .recorder = d->recorder,
+        .script = d->script,
+        .session = d->session,
         .done_fd = d->done_fd,
     };
     error = emg_worker_create(&d->worker, &worker, problem);
@@ -113,9 +150,11 @@ static enum emg_error create_parts(struct daemon *d, struct emg_problem *problem
     const struct emg_publisher_config publisher = {
         .context = d->zmq,
         .endpoint = d->config->publish.data,
+        .security = d->security,
         .hwm = d->config->publish.hwm,
         .messages = d->messages,
         .worker = d->worker,
+        .recorder = d->recorder,
         .lossless = can_wait(d),
     };
     return emg_publisher_create(&d->publisher, &publisher, problem);
@@ -175,27 +214,49 @@ static void ask_realtime(struct daemon *d)
             unlocked ? "locked memory" : "", EMG_PRIORITY_CAPTURE);
 }
 
+/* A recording that cannot be made is told, and measuring goes on. */
+static void record_from_the_start(struct daemon *d)
+{
+    const bool resumed = d->session != NULL && d->session->recording;
+    const struct emg_command command = {.kind = EMG_COMMAND_RECORD_START};
+    struct emg_problem problem;
+    struct emg_answer answer;
+    char path[EMG_PATH_SIZE];
+    if (!resumed && !(d->config->recording.automatic && d->capture->recording == NULL))
+        return;
+    if (emg_recorder_open(d->recorder, NULL, d->session != NULL ? d->session->participant : "", path,
+                          &problem) != EMG_OK)
+        emg_log("NOT RECORDING: %s", problem.text);
+    else if (emg_worker_command(d->worker, &command, &answer))
+        emg_log("recording %s", path);
+}
+
 static enum emg_error start_parts(struct daemon *d, struct emg_problem *problem)
 {
-    struct emg_wire wire;
-    emg_worker_wire(d->worker, &wire);
-    enum emg_error error = emg_publisher_start(d->publisher, &wire, problem);
+    emg_worker_wire(d->worker, &d->wire);
+    enum emg_error error = emg_publisher_start(d->publisher, &d->wire, problem);
     if (error != EMG_OK)
         return error;
-    const struct emg_control_config control = {
+    struct emg_control_config control = {
         .context = d->zmq,
         .endpoint = d->config->publish.control,
+        .security = d->security,
         .config = d->config,
         .publisher = d->publisher,
         .shutdown_fd = d->shutdown_fd,
+        .session = {.worker = d->worker, .recorder = d->recorder, .wire = &d->wire},
     };
+    if (d->session != NULL)
+        memcpy(control.session.participant, d->session->participant, sizeof d->session->participant);
     error = emg_control_create(&d->control, &control, problem);
     if (error != EMG_OK)
         return error;
-    announce(d, &wire);
+    announce(d, &d->wire);
     if (!wait_for_audience(d))
         return EMG_OK;
     error = emg_worker_start(d->worker, problem);
+    if (error == EMG_OK)
+        record_from_the_start(d);
     if (error == EMG_OK)
         error = emg_capture_start(d->capture, d->frames, problem);
     if (error == EMG_OK && d->capture->info.realtime)
@@ -239,6 +300,16 @@ static enum emg_error serve(struct daemon *d, struct emg_problem *problem)
     return EMG_OK;
 }
 
+/* While there is still somebody to tell. */
+static void close_recording(struct daemon *d)
+{
+    struct emg_recorder_state state;
+    struct emg_recorder_event event;
+    emg_recorder_state(d->recorder, &state);
+    if (state.on && !emg_recorder_wait_closed(d->recorder, CLOSE_S, &event))
+        emg_log("%s: the disk is slow; it is still being written", state.path);
+}
+
 /* From the source downstream, so that each part still finds the next one at work. */
 static void tear_down(struct daemon *d, bool started)
 {
@@ -248,6 +319,7 @@ static void tear_down(struct daemon *d, bool started)
         emg_capture_stop(d->capture);
         (void)poll(&done, 1, FINISH_MS);
         emg_worker_stop(d->worker);
+        close_recording(d);
         emg_publisher_finish(d->publisher);
         while (!emg_publisher_has_ended(d->publisher) && !asked_to_end(d, POLL_MS / 10))
             ;
@@ -256,6 +328,10 @@ static void tear_down(struct daemon *d, bool started)
     emg_control_destroy(d->control);
     emg_publisher_destroy(d->publisher);
     emg_worker_destroy(d->worker);
+    emg_recorder_destroy(d->recorder);
+    emg_script_destroy(d->script);
+    free(d->session);
+    emg_security_destroy(d->security);
     emg_capture_close(d->capture);
     emg_ring_destroy(d->messages);
     emg_ring_destroy(d->frames);

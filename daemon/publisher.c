@@ -3,8 +3,11 @@
 #include "daemon/clock.h"
 #include "daemon/latency.h"
 #include "daemon/log.h"
+#include "daemon/recorder.h"
+#include "daemon/security.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,6 +19,9 @@ static const int64_t SETTLE_NS = 200000000;
 static const int64_t PATIENCE_NS = 10000000000;
 
 enum { LINGER_MS = 60000, URGENT_LINGER_MS = 500 };
+enum {
+    LONGEST_SUBSCRIPTION = 4096
+}; /* bytes, and of what a handshake says; a longer one ends the connection */
 
 /* The last text of one topic. */
 struct last_message {
@@ -38,6 +44,9 @@ struct emg_publisher {
     /* the thread's own */
     bool lossless;
     struct emg_latency latency;
+    uint64_t recording_seq, last_frame; /* of event.recording; of the last message */
+    double last_t;
+    char last_session[EMG_SESSION_ID_SIZE];
     char topic[EMG_TOPIC_SIZE], body[EMG_BODY_SIZE];
 };
 
@@ -45,15 +54,15 @@ static enum emg_error bind_socket(struct emg_publisher *p, struct emg_problem *p
 {
     const int hwm = (int)p->config.hwm;
     const int nodrop = p->config.lossless;
-    const int keepalive = 1;
+    const int64_t longest = LONGEST_SUBSCRIPTION;
     const int linger_ms = URGENT_LINGER_MS;
     p->socket = zmq_socket(p->config.context, ZMQ_XPUB);
     if (p->socket == NULL || zmq_setsockopt(p->socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0 ||
         zmq_setsockopt(p->socket, ZMQ_XPUB_NODROP, &nodrop, sizeof nodrop) != 0 ||
-        zmq_setsockopt(p->socket, ZMQ_TCP_KEEPALIVE, &keepalive, sizeof keepalive) != 0 ||
+        zmq_setsockopt(p->socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest) != 0 ||
         zmq_setsockopt(p->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) != 0)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "publish.data: no socket: %s", zmq_strerror(errno));
-    if (zmq_bind(p->socket, p->config.endpoint) != 0)
+    if (!emg_security_bind(p->config.security, p->socket, p->config.endpoint))
         return emg_problem_set(problem, EMG_ERROR_IO, "publish.data: cannot bind %s: %s", p->config.endpoint,
                                zmq_strerror(errno));
     return EMG_OK;
@@ -68,6 +77,7 @@ enum emg_error emg_publisher_create(struct emg_publisher **out, const struct emg
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "publisher: %s", emg_strerror(EMG_ERROR_MEMORY));
     p->config = *config;
     p->lossless = config->lossless;
+    p->last_t = NAN;
     (void)pthread_mutex_init(&p->mutex, NULL);
     const enum emg_error error = bind_socket(p, problem);
     if (error != EMG_OK) {
@@ -130,8 +140,52 @@ static void publish(struct emg_publisher *p, const struct emg_message *message)
         emg_latency_add(&p->latency, emg_clock_monotonic_ns() - message->arrival_ns);
 }
 
+static void fill_recording(struct emg_publisher *p)
+{
+    struct emg_recorder_state state;
+    struct emg_recording_status *recording = &p->wire.recording;
+    if (p->config.recorder == NULL)
+        return;
+    emg_recorder_state(p->config.recorder, &state);
+    recording->on = state.on;
+    recording->seconds = state.seconds;
+    memcpy(recording->path, state.path, sizeof recording->path);
+    memcpy(recording->failure, state.failure, sizeof recording->failure);
+}
+
+/* What the recorder has to tell, told as of the last frame that was published. */
+static void publish_recording_events(struct emg_publisher *p)
+{
+    static const enum emg_recording_change changes[] = {
+        [EMG_RECORDER_STARTED] = EMG_RECORDING_STARTED,
+        [EMG_RECORDER_STOPPED] = EMG_RECORDING_STOPPED,
+        [EMG_RECORDER_FAILED] = EMG_RECORDING_FAILED,
+    };
+    struct emg_recorder_event event;
+    while (p->config.recorder != NULL && emg_recorder_next_event(p->config.recorder, &event)) {
+        struct emg_recording_status *recording = &p->wire.recording;
+        struct emg_message message = {
+            .topic = EMG_TOPIC_EVENT_RECORDING,
+            .seq = ++p->recording_seq,
+            .frame = p->last_frame,
+            .t = p->last_t,
+        };
+        memcpy(message.session, p->last_session, sizeof message.session);
+        recording->change = changes[event.change];
+        recording->seconds = event.seconds;
+        recording->frames = event.frames;
+        recording->gaps = event.gaps;
+        memcpy(recording->path, event.path, sizeof recording->path);
+        memcpy(recording->failure, event.reason, sizeof recording->failure);
+        publish(p, &message);
+    }
+}
+
 static void publish_next(struct emg_publisher *p, const struct emg_message *message)
 {
+    p->last_frame = message->frame;
+    p->last_t = message->t;
+    memcpy(p->last_session, message->session, sizeof p->last_session);
     if (message->topic != EMG_TOPIC_STATUS) {
         publish(p, message);
         return;
@@ -139,6 +193,7 @@ static void publish_next(struct emg_publisher *p, const struct emg_message *mess
     struct emg_message status = *message;
     status.body.status.messages_dropped = emg_worker_messages_dropped(p->config.worker);
     emg_latency_take(&p->latency, status.body.status.latency_ms);
+    fill_recording(p);
     publish(p, &status);
 }
 
@@ -164,6 +219,7 @@ static void *run(void *argument)
             publish_next(p, message);
             emg_ring_release(p->config.messages);
         }
+        publish_recording_events(p);
         if (stop) {
             atomic_store_explicit(&p->ended, true, memory_order_release);
             return NULL;

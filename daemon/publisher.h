@@ -13,13 +13,16 @@
 #include <stdbool.h>
 
 struct emg_publisher;
+struct emg_security;
 
 struct emg_publisher_config {
     void *context;        /* ZeroMQ's */
     const char *endpoint; /* to bind */
-    unsigned hwm;         /* messages queued per subscriber */
+    const struct emg_security *security;
+    unsigned hwm; /* messages queued per subscriber */
     struct emg_ring *messages;
     const struct emg_worker *worker;
+    struct emg_recorder *recorder; /* NULL: none */
     bool lossless; /* a replay: wait for subscribers that are behind, up to ten seconds, rather than drop */
 };
 

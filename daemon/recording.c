@@ -143,5 +143,6 @@ void emg_recording_close(struct emg_recording *r)
         r->reader->close(r);
     if (r->fd >= 0)
         (void)close(r->fd);
+    emg_recording_free_annotations(r);
     free(r);
 }

@@ -142,14 +142,32 @@ done:
     return error;
 }
 
+/* Whether its range is that of digital values without an offset, as nearly as the eight characters of the
+ * physical maximum can tell: an even number of bits has one more value below zero than above, and
+ * 5000 * 8388607/8388608 has more digits than fit. */
+static bool is_about_zero(const struct emg_edf_signal *s)
+{
+    if (s->digital_min >= 0 || s->digital_max <= 0)
+        return false;
+    const double maximum = s->physical_min * ((double)s->digital_max / (double)s->digital_min);
+    int decimals = maximum < 0.0 ? 5 : 6; /* "-0.12345", "0.123456" */
+    for (double rest = fabs(maximum); rest >= 10.0 && decimals > 0; rest /= 10.0)
+        decimals--;
+    const double rounding = 0.5 * pow(10.0, -decimals);
+    return fabs(s->physical_max - maximum) <= rounding * (1.0 + 1e-6);
+}
+
 static void calibrate(struct edf *edf, const struct emg_edf_header *header)
 {
     for (size_t c = 0; c < header->n_channels; c++) {
         const struct emg_edf_signal *s = &header->channels[c];
         const double low_uv = s->unit_uv * s->physical_min, high_uv = s->unit_uv * s->physical_max;
         const double low = (double)s->digital_min, high = (double)s->digital_max;
+        if (is_about_zero(s)) {
+            edf->gain_uv[c] = low_uv / low;
+            continue;
+        }
         edf->gain_uv[c] = (high_uv - low_uv) / (high - low);
-        /* In this form a range that is symmetrical about zero has an offset of exactly zero. */
         edf->offset_uv[c] = (low_uv * high - high_uv * low) / (high - low);
     }
 }
@@ -172,7 +190,9 @@ static enum emg_error edf_open(struct emg_recording *r, double full_scale_uv, st
         error = emg_problem_set(problem, EMG_ERROR_MEMORY, "%s: out of memory", r->path);
         goto fail;
     }
-    error = open_edflib(r, &header, &edf->handle, problem);
+    error = emg_edf_annotations_read(r, &header, problem);
+    if (error == EMG_OK)
+        error = open_edflib(r, &header, &edf->handle, problem);
     if (error != EMG_OK)
         goto fail;
     calibrate(edf, &header);

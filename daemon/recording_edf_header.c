@@ -1,6 +1,5 @@
 #include "daemon/recording_edf_header.h"
 
-#include <edflib.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,9 +135,9 @@ static enum emg_error load(const struct emg_recording *r, struct text *text, str
     if (n_signals < 1)
         return emg_problem_set(problem, EMG_ERROR_FORMAT, "%s: its header lists %ld signals", r->path,
                                n_signals);
-    if (n_signals > EDFLIB_MAXSIGNALS)
+    if (n_signals > EMG_EDF_MAX_SIGNALS)
         return emg_problem_set(problem, EMG_ERROR_UNSUPPORTED, "%s: has %ld signals; at most %d can be read",
-                               r->path, n_signals, EDFLIB_MAXSIGNALS);
+                               r->path, n_signals, EMG_EDF_MAX_SIGNALS);
     if (n_bytes != PART_BYTES * (n_signals + 1))
         return emg_problem_set(problem, EMG_ERROR_FORMAT,
                                "%s: damaged header: %ld bytes for %ld signals instead of %ld", r->path,
@@ -220,31 +219,33 @@ static const char *parse_signal(const struct text *text, size_t i, bool bdf, str
 }
 
 static enum emg_error read_signals(const struct emg_recording *r, const struct text *text,
-                                   struct emg_edf_header *header, uint64_t *record_bytes,
-                                   struct emg_problem *problem)
+                                   struct emg_edf_header *header, struct emg_problem *problem)
 {
     const bool bdf = header->bdf, plus = memcmp(text->bytes + AT_TYPE, bdf ? "BDF+C" : "EDF+C", 5) == 0;
     const uint64_t limit = bdf ? BDF_RECORD_BYTES_MAX : EDF_RECORD_BYTES_MAX;
-    *record_bytes = 0;
     for (size_t i = 0; i < text->n_signals; i++) {
         struct emg_edf_signal s;
         const char *fault = parse_signal(text, i, bdf, &s);
         if (fault != NULL)
             return emg_problem_set(problem, EMG_ERROR_FORMAT, "%s: damaged header: signal %zu: %s", r->path,
                                    i + 1, fault);
-        *record_bytes += (uint64_t)s.samples_per_record * (bdf ? 3 : 2);
-        if (plus && strcmp(s.label, bdf ? "BDF Annotations" : "EDF Annotations") == 0)
+        const uint64_t offset = header->record_bytes, bytes = (uint64_t)s.samples_per_record * (bdf ? 3 : 2);
+        header->record_bytes += bytes;
+        if (plus && strcmp(s.label, bdf ? "BDF Annotations" : "EDF Annotations") == 0) {
+            header->annotations[header->n_annotations].offset = offset;
+            header->annotations[header->n_annotations++].bytes = bytes;
             continue;
+        }
         if (header->n_channels == EMG_MAX_CHANNELS)
             return emg_problem_set(problem, EMG_ERROR_UNSUPPORTED,
                                    "%s: has more channels than the %d that can be read", r->path,
                                    EMG_MAX_CHANNELS);
         header->channels[header->n_channels++] = s;
     }
-    if (*record_bytes > limit)
+    if (header->record_bytes > limit)
         return emg_problem_set(problem, EMG_ERROR_UNSUPPORTED,
                                "%s: its data records have %" PRIu64 " bytes; at most %" PRIu64 " can be read",
-                               r->path, *record_bytes, limit);
+                               r->path, header->record_bytes, limit);
     return EMG_OK;
 }
 
@@ -252,22 +253,22 @@ enum emg_error emg_edf_header_read(const struct emg_recording *r, struct emg_edf
                                    struct emg_problem *problem)
 {
     struct text text = {0};
-    uint64_t record_bytes = 0;
     *header = (struct emg_edf_header){0};
     enum emg_error error = load(r, &text, problem);
     if (error == EMG_OK)
         error = read_records(r, &text, header, problem);
     if (error == EMG_OK)
-        error = read_signals(r, &text, header, &record_bytes, problem);
+        error = read_signals(r, &text, header, problem);
     free(text.bytes);
     if (error != EMG_OK)
         return error;
-    const uint64_t held = r->size_bytes - PART_BYTES * (text.n_signals + 1);
-    const uint64_t promised = (uint64_t)header->n_records * record_bytes;
+    header->header_bytes = PART_BYTES * (text.n_signals + 1);
+    const uint64_t held = r->size_bytes - header->header_bytes;
+    const uint64_t promised = (uint64_t)header->n_records * header->record_bytes;
     if (held < promised)
         return emg_problem_set(problem, EMG_ERROR_FORMAT,
                                "%s: truncated: the header promises %ld data records, the file holds %" PRIu64,
-                               r->path, header->n_records, held / record_bytes);
+                               r->path, header->n_records, held / header->record_bytes);
     if (held > promised)
         return emg_problem_set(problem, EMG_ERROR_FORMAT,
                                "%s: is %" PRIu64 " bytes longer than the %ld data records that its header "

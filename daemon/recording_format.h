@@ -3,6 +3,7 @@
 #define EMG_DAEMON_RECORDING_FORMAT_H
 
 #include "daemon/problem.h"
+#include "daemon/recording.h"
 #include "daemon/stream.h"
 
 #include <stdbool.h>
@@ -18,7 +19,9 @@ struct emg_recording {
     char path[EMG_PATH_SIZE];
     int fd; /* a regular file, open for reading and still at offset 0: read it with emg_recording_read_at */
     uint64_t size_bytes;
-    double modified_t;   /* Unix time */
+    double modified_t;                  /* Unix time */
+    struct emg_annotation *annotations; /* [n_annotations], each with its text */
+    size_t n_annotations;
     uint64_t next_frame; /* to be delivered */
     bool failed;         /* a read has failed: nothing more comes */
 };
@@ -37,6 +40,9 @@ extern const struct emg_recording_reader emg_recording_edf, emg_recording_audio;
 
 /* Reads exactly n bytes at the offset; false when the file does not hold them or the system refuses. */
 bool emg_recording_read_at(const struct emg_recording *r, uint64_t offset, void *bytes, size_t n);
+
+/* Frees r->annotations. */
+void emg_recording_free_annotations(struct emg_recording *r);
 
 /* Sets rate and channel count in r->info. Errors: EMG_ERROR_UNSUPPORTED (either is out of range). */
 enum emg_error emg_recording_set_shape(struct emg_recording *r, size_t n_channels, double rate_hz,

@@ -1,8 +1,10 @@
 #include "daemon/soundio_read.h"
 
+#include "daemon/bdf.h"
 #include "daemon/clock.h"
 #include "daemon/stream.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { BLOCK_FRAMES = 1024 };
@@ -17,17 +19,11 @@ void emg_soundio_reader_init(struct emg_soundio_reader *reader, double period_s,
 }
 
 void emg_soundio_reader_set_format(struct emg_soundio_reader *reader, enum emg_soundio_format format,
-                                   double full_scale_uv)
+                                   const double *full_scale_uv)
 {
-    /* S24 is shifted up to 32 bits when it is read. */
-    static const double full_scales[EMG_SOUNDIO_FORMATS] = {
-        [EMG_SOUNDIO_S32] = 2147483648.0,
-        [EMG_SOUNDIO_FLOAT] = 1.0,
-        [EMG_SOUNDIO_S24] = 2147483648.0,
-        [EMG_SOUNDIO_S16] = 32768.0,
-    };
     reader->format = format;
-    reader->scale_uv = full_scale_uv / full_scales[format];
+    for (size_t i = 0; i < EMG_MAX_CHANNELS; i++)
+        reader->step_uv[i] = emg_bdf_step_uv(full_scale_uv[i]);
 }
 
 void emg_soundio_reader_attach(struct emg_soundio_reader *reader, const struct emg_block_writer *writer)
@@ -37,28 +33,33 @@ void emg_soundio_reader_attach(struct emg_soundio_reader *reader, const struct e
     atomic_store(&reader->closed, false);
 }
 
+/* In steps of 24 bits. NaN stays what it is. */
 static inline double load(enum emg_soundio_format format, const char *sample)
 {
+    const double most = 8388607.0, least = -8388608.0;
     int32_t word = 0;
     int16_t half = 0;
     float number = 0;
+    double steps = 0;
     switch (format) {
     case EMG_SOUNDIO_S32:
         memcpy(&word, sample, sizeof word);
-        return word;
+        steps = nearbyint(word / 256.0);
+        break;
     case EMG_SOUNDIO_S24:
         /* The fourth byte need not be the sign. */
         memcpy(&word, sample, sizeof word);
-        return (int32_t)((uint32_t)word << 8);
+        return (double)(int32_t)((uint32_t)word << 8) / 256.0;
     case EMG_SOUNDIO_S16:
         memcpy(&half, sample, sizeof half);
-        return half;
+        return half * 256.0;
     case EMG_SOUNDIO_FLOAT:
     case EMG_SOUNDIO_FORMATS:
+        memcpy(&number, sample, sizeof number);
+        steps = nearbyint((double)number * -least);
         break;
     }
-    memcpy(&number, sample, sizeof number);
-    return (double)number;
+    return steps > most ? most : steps < least ? least : steps;
 }
 
 /* Frames `first` and following of the areas, one area for each channel, into samples [n_frames][channels]. */
@@ -70,7 +71,8 @@ EMG_REALTIME static void convert(const struct emg_soundio_reader *reader,
     for (unsigned channel = 0; channel < n_channels; channel++) {
         const char *sample = areas[channel].ptr + (ptrdiff_t)areas[channel].step * first;
         for (size_t i = 0; i < (size_t)n_frames; i++) {
-            samples[i * n_channels + channel] = (float)(load(reader->format, sample) * reader->scale_uv);
+            samples[i * n_channels + channel] =
+                (float)(load(reader->format, sample) * reader->step_uv[channel]);
             sample += areas[channel].step;
         }
     }

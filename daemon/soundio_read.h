@@ -18,22 +18,23 @@
 struct emg_soundio_reader {
     struct emg_block_writer writer;
     enum emg_soundio_format format;
-    double scale_uv;          /* microvolts of one step of the format */
-    int64_t stall_ns;         /* after a longer silence frames may be missing */
-    _Atomic int *state;       /* enum emg_stream_state; becomes RUNNING with each block */
-    _Atomic int64_t heard_ns; /* CLOCK_MONOTONIC of the newest frames; 0: none yet */
-    _Atomic int error;        /* enum SoundIoError: the stream has broken down; 0: it has not */
-    _Atomic bool overflowed;  /* frames were lost since the last read */
-    _Atomic bool closed;      /* what comes is discarded; writer and ring are not touched */
+    double step_uv[EMG_MAX_CHANNELS]; /* microvolts of one step of 24 bits */
+    int64_t stall_ns;                 /* after a longer silence frames may be missing */
+    _Atomic int *state;               /* enum emg_stream_state; becomes RUNNING with each block */
+    _Atomic int64_t heard_ns;         /* CLOCK_MONOTONIC of the newest frames; 0: none yet */
+    _Atomic int error;                /* enum SoundIoError: the stream has broken down; 0: it has not */
+    _Atomic bool overflowed;          /* frames were lost since the last read */
+    _Atomic bool closed;              /* what comes is discarded; writer and ring are not touched */
     _Atomic bool busy;
 };
 
 /* period_s: of the callbacks. */
 void emg_soundio_reader_init(struct emg_soundio_reader *reader, double period_s, _Atomic int *state);
 
-/* To be called before the stream starts. full_scale_uv: microvolts of a full-scale sample. */
+/* To be called before the stream starts. full_scale_uv [EMG_MAX_CHANNELS]: microvolts of a full-scale sample
+ * of each channel. What has more than 24 bits is rounded to them, as a recording holds it. */
 void emg_soundio_reader_set_format(struct emg_soundio_reader *reader, enum emg_soundio_format format,
-                                   double full_scale_uv);
+                                   const double *full_scale_uv);
 
 /* Opens the reader, to go on where *writer stands: until then, what comes is discarded. */
 void emg_soundio_reader_attach(struct emg_soundio_reader *reader, const struct emg_block_writer *writer);

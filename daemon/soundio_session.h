@@ -21,7 +21,8 @@ struct emg_soundio_wish {
     char backend[16];
     char device[EMG_PATH_SIZE]; /* as configured */
     struct emg_soundio_need need;
-    double full_scale_uv, period_s;
+    double full_scale_uv[EMG_MAX_CHANNELS]; /* of each channel */
+    double period_s;
     struct emg_soundio_device before; /* it must be this one again; id "": any that fits */
 };
 

@@ -12,9 +12,33 @@
 enum { DIGITS = 9, TIME_DIGITS = 16 };
 
 static const char *const state_names[] = {"waiting", "running", "lost", "ended"};
-static const char *const cause_names[] = {"none", "ring_full", "overflow", "hole", "device", "stall"};
+static const char *const cause_names[] = {"none",   "ring_full", "overflow", "hole",
+                                          "device", "stall",     "recorder"};
 static const char *const verdict_names[] = {"undetermined", "fatiguing", "steady", "recovering"};
 static const char *const jasa_names[] = {NULL, "fatigue", "force_increase", "recovery", "force_decrease"};
+static const char *const measure_names[] = {
+    [EMG_MEASURE_REST] = "rest",
+    [EMG_MEASURE_MVC] = "reference",
+    [EMG_MEASURE_SUBMAXIMAL] = "reference",
+    [EMG_MEASURE_DYNAMIC_PEAK] = "reference",
+    [EMG_MEASURE_DYNAMIC_MEAN] = "reference",
+    [EMG_MEASURE_BASELINE] = "baseline",
+};
+static const char *const session_names[] = {"started", "stopped", "resumed"};
+static const char *const refusal_texts[] = {
+    [EMG_REFUSAL_NONE] = NULL,
+    [EMG_REFUSAL_GAP] = "samples were lost during it: measure again",
+    [EMG_REFUSAL_BAD_QUALITY] =
+        "the signal was clipped or flat, or an electrode was off: check it, then measure again",
+    [EMG_REFUSAL_TOO_SHORT] = "not enough good signal: measure for longer",
+    [EMG_REFUSAL_NOT_AT_REST] = "the muscle was not at rest: relax, then measure again",
+    [EMG_REFUSAL_NOISE_TOO_HIGH] = "the level is too high for rest: check electrodes, skin and cables",
+    [EMG_REFUSAL_NO_CONTRACTION] = "no contraction stands out from the noise: measure again",
+    [EMG_REFUSAL_FEW_CONTRACTIONS] = "fewer than 5 whole contractions: measure for longer",
+    [EMG_REFUSAL_LOW_SNR] =
+        "the signal is less than 10 dB above its noise: check the electrodes, contract harder",
+    [EMG_REFUSAL_CANCELLED] = "something else began before it was over: measure again",
+};
 static const char *const unit_names[] = {[false] = "uV", [true] = "percent_reference"};
 static const char *const flag_names[] = {
     "clipping", "flat", "electrode_off", "hum", "motion", "noisy", "crosstalk", "gap", "unsettled",
@@ -57,6 +81,13 @@ static const struct {
     [EMG_TOPIC_EVENT_DEVICE] = {"event.device", OF_ALL, false},
     [EMG_TOPIC_EVENT_FATIGUE] = {"event.fatigue", OF_ALL, false},
     [EMG_TOPIC_EVENT_QUALITY] = {"event.quality", OF_ALL, false},
+    [EMG_TOPIC_EVENT_SESSION] = {"event.session", OF_ALL, false},
+    [EMG_TOPIC_EVENT_STAGE] = {"event.stage", OF_ALL, false},
+    [EMG_TOPIC_EVENT_MARKER] = {"event.marker", OF_ALL, false},
+    [EMG_TOPIC_EVENT_REST] = {"event.rest", OF_ALL, false},
+    [EMG_TOPIC_EVENT_REFERENCE] = {"event.reference", OF_ALL, false},
+    [EMG_TOPIC_EVENT_BASELINE] = {"event.baseline", OF_ALL, false},
+    [EMG_TOPIC_EVENT_RECORDING] = {"event.recording", OF_ALL, false},
 };
 
 bool emg_wire_has_array(enum emg_topic topic)
@@ -127,6 +158,37 @@ static void put_array(struct emg_json *json, uint32_t n)
     emg_json_close_object(json);
 }
 
+static void put_measuring(struct emg_json *json, const struct emg_wire *wire,
+                          const struct emg_measuring *measuring)
+{
+    if (measuring->kind == EMG_MEASURE_NONE) {
+        emg_json_null(json, "measuring");
+        return;
+    }
+    emg_json_open_object(json, "measuring");
+    emg_json_string(json, "kind", measure_names[measuring->kind]);
+    emg_json_open_array(json, "muscles");
+    for (size_t i = 0; i < wire->n_muscles; i++)
+        if ((measuring->muscles >> i & 1) != 0)
+            emg_json_string(json, NULL, wire->muscles[i]);
+    emg_json_close_array(json);
+    emg_json_unsigned(json, "end_frame", measuring->end_frame);
+    put(json, "seconds_left", measuring->seconds_left);
+    emg_json_close_object(json);
+}
+
+static void put_recording(struct emg_json *json, const struct emg_recording_status *recording)
+{
+    if (!recording->on) {
+        emg_json_null(json, "recording");
+        return;
+    }
+    emg_json_open_object(json, "recording");
+    emg_json_string(json, "path", recording->path);
+    put(json, "seconds", recording->seconds);
+    emg_json_close_object(json);
+}
+
 static void put_status(struct emg_json *json, const struct emg_wire *wire, const struct emg_status *status)
 {
     emg_json_string(json, "state", state_names[status->state]);
@@ -154,8 +216,24 @@ static void put_status(struct emg_json *json, const struct emg_wire *wire, const
     put(json, "p99", status->latency_ms[1]);
     put(json, "max", status->latency_ms[2]);
     emg_json_close_object(json);
-    emg_json_null(json, "recording");
+    put_recording(json, &wire->recording);
+    emg_json_string(json, "recording_failure",
+                    wire->recording.failure[0] != '\0' ? wire->recording.failure : NULL);
+    put_measuring(json, wire, &status->measuring);
     emg_json_string(json, "version", EMG_VERSION);
+}
+
+static void put_reference(struct emg_json *json, const struct emg_reference *reference)
+{
+    if (isnan(reference->uv)) {
+        emg_json_null(json, "reference");
+        return;
+    }
+    emg_json_open_object(json, "reference");
+    emg_json_string(json, "id", reference->id);
+    emg_json_string(json, "method", reference->method);
+    put(json, "uv", reference->uv);
+    emg_json_close_object(json);
 }
 
 static void put_activation(struct emg_json *json, const struct emg_muscle_activation *a,
@@ -164,15 +242,7 @@ static void put_activation(struct emg_json *json, const struct emg_muscle_activa
     put(json, "rms_uv", a->rms_uv);
     put(json, "envelope_uv", a->envelope_uv);
     put(json, "percent_reference", 100 * a->rms_uv / reference->uv);
-    if (isnan(reference->uv)) {
-        emg_json_null(json, "reference");
-    } else {
-        emg_json_open_object(json, "reference");
-        emg_json_string(json, "id", reference->id);
-        emg_json_string(json, "method", reference->method);
-        put(json, "uv", reference->uv);
-        emg_json_close_object(json);
-    }
+    put_reference(json, reference);
     emg_json_bool(json, "active", a->active);
     put_quality(json, a->flags);
 }
@@ -261,6 +331,55 @@ static void put_fatigue(struct emg_json *json, const struct emg_wire *wire,
     put_quality(json, message->flags);
 }
 
+static void put_stage(struct emg_json *json, const struct emg_stage *stage)
+{
+    emg_json_unsigned(json, "number", stage->number);
+    emg_json_string(json, "label", stage->label);
+    put(json, "speed_m_s", stage->speed_m_s);
+    put(json, "incline_percent", stage->incline_percent);
+}
+
+static void put_session(struct emg_json *json, const struct emg_message *message)
+{
+    emg_json_string(json, "state", session_names[message->body.session_event.change]);
+    emg_json_string(json, "participant", message->body.session_event.participant);
+    emg_json_string(json, "notes", message->body.session_event.notes);
+}
+
+static void put_result(struct emg_json *json, const struct emg_wire *wire, const struct emg_message *message)
+{
+    const struct emg_measurement *of = &message->body.result.of;
+    emg_json_string(json, "muscle", wire->muscles[message->body.result.muscle]);
+    emg_json_bool(json, "accepted", of->refusal == EMG_REFUSAL_NONE);
+    emg_json_string(json, "reason", refusal_texts[of->refusal]);
+    if (message->topic == EMG_TOPIC_EVENT_REFERENCE) {
+        emg_json_string(json, "method", message->body.result.method);
+        put_reference(json, &message->body.result.reference);
+    }
+    if (message->topic == EMG_TOPIC_EVENT_BASELINE) {
+        put(json, "mdf_hz", of->mdf_hz);
+        put(json, "mdf_se_hz", of->mdf_se_hz);
+    } else {
+        put(json, "uv", of->uv);
+    }
+    put(json, "seconds", of->seconds);
+    if (message->topic != EMG_TOPIC_EVENT_REST)
+        emg_json_unsigned(json, "contractions", of->contractions);
+    put(json, "snr_db", of->snr_db);
+    put_flags(json, of->flags);
+}
+
+static void put_recording_event(struct emg_json *json, const struct emg_recording_status *recording)
+{
+    static const char *const names[] = {"started", "stopped", "failed"};
+    emg_json_string(json, "state", names[recording->change]);
+    emg_json_string(json, "path", recording->path);
+    put(json, "seconds", recording->seconds);
+    emg_json_unsigned(json, "frames", recording->frames);
+    emg_json_unsigned(json, "gaps", recording->gaps);
+    emg_json_string(json, "reason", recording->failure[0] != '\0' ? recording->failure : NULL);
+}
+
 static void put_body(struct emg_json *json, const struct emg_wire *wire, const struct emg_message *message)
 {
     switch (message->topic) {
@@ -316,6 +435,23 @@ static void put_body(struct emg_json *json, const struct emg_wire *wire, const s
         emg_json_string(json, "muscle", wire->muscles[message->body.quality_event.muscle]);
         put_quality(json, message->body.quality_event.flags);
         break;
+    case EMG_TOPIC_EVENT_SESSION:
+        put_session(json, message);
+        break;
+    case EMG_TOPIC_EVENT_STAGE:
+        put_stage(json, &message->body.stage);
+        break;
+    case EMG_TOPIC_EVENT_MARKER:
+        emg_json_string(json, "label", message->body.marker.label);
+        break;
+    case EMG_TOPIC_EVENT_REST:
+    case EMG_TOPIC_EVENT_REFERENCE:
+    case EMG_TOPIC_EVENT_BASELINE:
+        put_result(json, wire, message);
+        break;
+    case EMG_TOPIC_EVENT_RECORDING:
+        put_recording_event(json, &wire->recording);
+        break;
     case EMG_TOPIC_COUNT:
         break;
     }
@@ -330,10 +466,28 @@ size_t emg_wire_body(const struct emg_wire *wire, const struct emg_message *mess
     emg_json_unsigned(&json, "seq", message->seq);
     emg_json_number(&json, "t", message->t, TIME_DIGITS);
     emg_json_unsigned(&json, "frame", message->frame);
-    emg_json_null(&json, "session");
+    emg_json_string(&json, "session", message->session[0] != '\0' ? message->session : NULL);
     put_body(&json, wire, message);
     emg_json_close_object(&json);
     return json.length;
+}
+
+bool emg_wire_annotation(const struct emg_wire *wire, const struct emg_message *message, char *text,
+                         size_t size)
+{
+    const char *name = topics[message->topic].name;
+    const char *kind = strchr(name, '.');
+    const bool is_told = message->topic == EMG_TOPIC_EVENT_GAP || message->topic == EMG_TOPIC_EVENT_SESSION ||
+                         message->topic == EMG_TOPIC_EVENT_STAGE || message->topic == EMG_TOPIC_EVENT_MARKER;
+    if (strncmp(name, "event.", strlen("event.")) != 0 || is_told)
+        return false;
+    const int used = snprintf(text, size, "%s ", kind + 1);
+    struct emg_json json;
+    emg_json_init(&json, text + used, size - (size_t)used);
+    emg_json_open_object(&json, NULL);
+    put_body(&json, wire, message);
+    emg_json_close_object(&json);
+    return !json.overflow;
 }
 
 size_t emg_wire_line(const char *topic, const char *body, char *line)

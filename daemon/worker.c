@@ -1,5 +1,6 @@
 #include "daemon/worker.h"
 
+#include "daemon/bdf.h"
 #include "daemon/clock.h"
 #include "daemon/intake.h"
 #include "daemon/schedule.h"
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 static const int64_t POLL_NS = 500000;
+static const double ANSWER_S = 2.0;
 static const int64_t STATUS_NS = 1000000000;
 
 /* A stream is lost after so many of the device's periods without a frame, but not for a mere hiccup. */
@@ -28,19 +30,43 @@ struct emg_worker {
     _Atomic uint64_t messages_dropped;
     _Atomic uint64_t rounds;
     _Atomic bool refused;
+    struct emg_errand errand;
 
     /* the thread's own */
     struct emg_intake intake;
+    struct emg_wire wire; /* of annotations */
+    bool recording;
     int64_t load_since_ns, busy_ns; /* of the stretch that the next load figure covers */
     int64_t heard_ns, told_ns;      /* last block; last block or status without one */
     enum emg_stream_state told;
     bool has_start;
 };
 
+/* For a daemon that starts again; a replay keeps nothing. */
+static void keep_session(struct emg_worker *w)
+{
+    if (w->config.recorder != NULL && w->config.script == NULL)
+        emg_recorder_keep(w->config.recorder, emg_analysis_session(w->analysis));
+}
+
+/* Events are part of a recording, results part of the session on disk. */
+static void record_event(struct emg_worker *w, const struct emg_message *message)
+{
+    char text[EMG_BDF_TEXT_MAX + 1];
+    const uint64_t frame = emg_analysis_next_frame(w->analysis);
+    if (w->recording && emg_wire_annotation(&w->wire, message, text, sizeof text))
+        emg_recorder_annotate(w->config.recorder, frame, text);
+    if (message->topic == EMG_TOPIC_EVENT_REST || message->topic == EMG_TOPIC_EVENT_REFERENCE ||
+        message->topic == EMG_TOPIC_EVENT_BASELINE)
+        keep_session(w);
+}
+
 static void take_message(void *context, const struct emg_message *message, size_t n_bytes)
 {
     struct emg_worker *w = context;
     struct emg_message *room = NULL;
+    if (w->config.recorder != NULL)
+        record_event(w, message);
     while ((room = emg_ring_reserve(w->config.messages, n_bytes)) == NULL) {
         if (w->config.capture->info.realtime || atomic_load_explicit(&w->stop, memory_order_relaxed)) {
             atomic_fetch_add_explicit(&w->messages_dropped, 1, memory_order_relaxed);
@@ -69,6 +95,9 @@ enum emg_error emg_worker_create(struct emg_worker **out, const struct emg_worke
         free(w);
         return error;
     }
+    emg_analysis_wire(w->analysis, &w->wire);
+    if (config->script != NULL)
+        emg_analysis_follow(w->analysis, config->script);
     *out = w;
     return EMG_OK;
 }
@@ -127,6 +156,55 @@ static void set_start(struct emg_worker *w, const struct emg_block *block)
     w->has_start = true;
 }
 
+static void begin_recording(struct emg_worker *w, const struct emg_answer *answer)
+{
+    emg_recorder_begin(w->config.recorder, answer->frame, answer->t, emg_analysis_session(w->analysis));
+    w->recording = true;
+}
+
+static void end_recording(struct emg_worker *w)
+{
+    if (w->recording)
+        emg_recorder_end(w->config.recorder);
+    w->recording = false;
+}
+
+static void annotate_command(const struct emg_worker *w, const struct emg_command *command, uint64_t frame)
+{
+    char text[EMG_BDF_TEXT_MAX + 1];
+    const int used = snprintf(text, sizeof text, "%s ", emg_command_name(command->kind));
+    (void)emg_command_write(command, (const char(*)[EMG_NAME_SIZE])w->wire.muscles, w->wire.n_muscles,
+                            text + used, sizeof text - (size_t)used);
+    emg_recorder_annotate(w->config.recorder, frame, text);
+}
+
+static void run_errand(struct emg_worker *w)
+{
+    const struct emg_command *command = emg_errand_take(&w->errand);
+    struct emg_answer answer;
+    if (command == NULL)
+        return;
+    emg_analysis_command(w->analysis, command, &answer);
+    if (answer.ok && command->kind == EMG_COMMAND_RECORD_START)
+        begin_recording(w, &answer);
+    else if (answer.ok && command->kind == EMG_COMMAND_RECORD_STOP)
+        end_recording(w);
+    else if (answer.ok && w->recording)
+        annotate_command(w, command, answer.frame);
+    if (answer.ok)
+        keep_session(w);
+    emg_errand_answer(&w->errand, &answer);
+}
+
+static void analyse(struct emg_worker *w, const struct emg_block *block)
+{
+    if (w->recording)
+        emg_recorder_put(w->config.recorder, block, !w->config.capture->info.realtime);
+    emg_analysis_execute(w->analysis, block);
+    if (block->last)
+        end_recording(w);
+}
+
 static void *work(void *argument)
 {
     struct emg_worker *w = argument;
@@ -137,10 +215,13 @@ static void *work(void *argument)
     w->load_since_ns = w->heard_ns = w->told_ns = emg_clock_monotonic_ns();
     w->told = EMG_STREAM_WAITING;
     emg_analysis_tell_state(w->analysis, EMG_STREAM_WAITING);
+    if (w->config.session != NULL)
+        emg_analysis_resume(w->analysis, w->config.session);
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         const int64_t begin_ns = emg_clock_monotonic_ns();
         atomic_fetch_add_explicit(&w->rounds, 1, memory_order_relaxed);
         measure_load(w, begin_ns);
+        run_errand(w);
         const struct emg_block *block = emg_intake_next(&w->intake, begin_ns);
         if (block == NULL) {
             idle(w, begin_ns);
@@ -150,7 +231,7 @@ static void *work(void *argument)
             set_start(w, block);
         if (block->last && emg_capture_state(w->config.capture) == EMG_STREAM_LOST)
             emg_analysis_tell_state(w->analysis, EMG_STREAM_LOST);
-        emg_analysis_execute(w->analysis, block);
+        analyse(w, block);
         const bool last = block->last != 0;
         emg_intake_release(&w->intake);
         if (last)
@@ -173,6 +254,11 @@ enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *proble
     while (emg_worker_rounds(w) == 0)
         emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
     return EMG_OK;
+}
+
+bool emg_worker_command(struct emg_worker *w, const struct emg_command *command, struct emg_answer *answer)
+{
+    return emg_errand_run(&w->errand, command, ANSWER_S, answer);
 }
 
 bool emg_worker_realtime_refused(const struct emg_worker *w)

@@ -2,13 +2,15 @@
  * publisher.
  *
  * It polls every half millisecond, so that the capture callback need not wake it, and allocates nothing after
- * start. Functions are for the main thread, but for emg_worker_messages_dropped. */
+ * start. Functions are for the main thread, but where it says otherwise. */
 #ifndef EMG_DAEMON_WORKER_H
 #define EMG_DAEMON_WORKER_H
 
 #include "daemon/analysis.h"
 #include "daemon/capture.h"
+#include "daemon/errand.h"
 #include "daemon/problem.h"
+#include "daemon/recorder.h"
 #include "daemon/ring.h"
 
 #include <stdbool.h>
@@ -20,9 +22,12 @@ struct emg_worker_config {
     const struct emg_config *config;
     const struct emg_montage *montage;
     const struct emg_capture *capture;
-    struct emg_ring *frames;   /* from the capture */
-    struct emg_ring *messages; /* to the publisher; records are struct emg_message */
-    int done_fd;               /* an eventfd that is told when the last block has been analysed */
+    struct emg_ring *frames;           /* from the capture */
+    struct emg_ring *messages;         /* to the publisher; records are struct emg_message */
+    struct emg_recorder *recorder;     /* NULL: nothing is recorded */
+    const struct emg_script *script;   /* what a recording says that happened; NULL: nothing */
+    const struct emg_session *session; /* to be taken up again; NULL: none */
+    int done_fd;                       /* an eventfd that is told when the last block has been analysed */
 };
 
 /* Makes the analysis. The message "waiting" is emitted at start. Errors: those of emg_analysis_create. On
@@ -32,6 +37,11 @@ enum emg_error emg_worker_create(struct emg_worker **out, const struct emg_worke
 
 /* What the text form of the messages needs. */
 void emg_worker_wire(const struct emg_worker *w, struct emg_wire *wire);
+
+/* Hands a command to the thread, which carries it out between two blocks, and waits for the answer; returns
+ * false when there is none in time, and the command is then not carried out. For record.start a file must
+ * have been opened with emg_recorder_open. One thread at a time. */
+bool emg_worker_command(struct emg_worker *w, const struct emg_command *command, struct emg_answer *answer);
 
 /* Starts the thread, and waits until it runs. Errors: EMG_ERROR_IO. */
 enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *problem);

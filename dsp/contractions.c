@@ -52,6 +52,11 @@ double emg_contractions_noise_uv(const struct emg_contractions *q)
     return emg_onset_noise_uv(q->onset);
 }
 
+void emg_contractions_set_noise_uv(struct emg_contractions *q, double noise_uv)
+{
+    emg_onset_set_noise_uv(q->onset, noise_uv);
+}
+
 static double snr_db(double rms_uv, double noise_uv)
 {
     const double ratio = rms_uv * rms_uv / (noise_uv * noise_uv) - 1;
@@ -126,6 +131,15 @@ void emg_contractions_interrupt(struct emg_contractions *q)
     emg_burst_reset(q->meter);
     q->taken = 0;
     q->flags = 0;
+}
+
+void emg_contractions_reset(struct emg_contractions *q)
+{
+    emg_contractions_interrupt(q);
+    emg_onset_reset(q->onset);
+    q->finished = false;
+    q->first = 0;
+    q->count = 0;
 }
 
 void emg_contractions_destroy(struct emg_contractions *q)

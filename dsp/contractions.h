@@ -37,6 +37,9 @@ size_t emg_contractions_delay(const struct emg_contractions *q);
 EMG_REALTIME bool emg_contractions_active(const struct emg_contractions *q);
 EMG_REALTIME double emg_contractions_noise_uv(const struct emg_contractions *q);
 
+/* Gives the noise level to contractions from now on, as emg_onset_set_noise_uv. */
+EMG_REALTIME void emg_contractions_set_noise_uv(struct emg_contractions *q, double noise_uv);
+
 /* Takes n samples x (microvolts, band-passed) and the quality flags that are up; writes marks [n] as
  * emg_onset_execute does. */
 EMG_REALTIME void emg_contractions_execute(struct emg_contractions *q, const float *x, uint32_t flags,
@@ -54,6 +57,7 @@ EMG_REALTIME bool emg_contractions_next(struct emg_contractions *q, struct emg_c
  * since samples count anew. */
 EMG_REALTIME void emg_contractions_interrupt(struct emg_contractions *q);
 
+void emg_contractions_reset(struct emg_contractions *q);
 void emg_contractions_destroy(struct emg_contractions *q); /* NULL is a no-op */
 
 #endif

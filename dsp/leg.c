@@ -178,6 +178,14 @@ void emg_leg_interrupt(struct emg_leg *leg, uint64_t first_frame)
         emg_crosstalk_interrupt(leg->crosstalk);
 }
 
+void emg_leg_restart(struct emg_leg *leg, uint64_t first_frame)
+{
+    emg_stride_reset(leg->stride);
+    emg_leg_interrupt(leg, first_frame);
+    leg->lead_frames = 0;
+    leg->has_cycle = false;
+}
+
 void emg_leg_destroy(struct emg_leg *leg)
 {
     if (leg == NULL)

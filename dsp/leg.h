@@ -63,6 +63,9 @@ EMG_REALTIME struct emg_leg_comparison emg_leg_compare(struct emg_leg *leg, cons
 /* As emg_muscle_interrupt, which the muscles themselves get from their owner. */
 EMG_REALTIME void emg_leg_interrupt(struct emg_leg *leg, uint64_t first_frame);
 
+/* As freshly created, the next sample being frame first_frame; the muscles are restarted by their owner. */
+EMG_REALTIME void emg_leg_restart(struct emg_leg *leg, uint64_t first_frame);
+
 void emg_leg_destroy(struct emg_leg *leg); /* NULL is a no-op */
 
 #endif

@@ -1,19 +1,12 @@
 #include "dsp/muscle.h"
 
-#include "dsp/contractions.h"
-#include "dsp/decimator.h"
-#include "dsp/envelope.h"
-#include "dsp/mains.h"
-#include "dsp/quality.h"
-#include "dsp/sos.h"
+#include "dsp/muscle_state.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Raw samples go through the chain in pieces that complete PIECE outputs of the decimator, counted from the
- * last gap, so that decisions fall on the same samples however the input was cut. */
-enum { PIECE = 16, FILTER_ORDER = 4, MOTION_ORDER = 2, LEVEL_SECONDS = 10 };
+enum { PIECE = EMG_MUSCLE_PIECE, FILTER_ORDER = 4, MOTION_ORDER = 2, LEVEL_SECONDS = 10 };
 static const double PASS_HZ = 500.0;
 static const double STOP_DB = 80.0;
 static const double WAVEFORM_S = 0.5;
@@ -30,55 +23,6 @@ static const double GAP_FLAG_S = 1.0;
 static const double FINISH_S = 0.2; /* silence in which a contraction in progress is found to have ended */
 static const double PROFILE_KEEP_S = 12.0; /* strides may be known 10 s after they were */
 
-struct waveform {
-    float *x;
-    size_t n, capacity;
-    uint64_t first_frame;
-};
-
-/* Sums of squares of the newest whole seconds of good signal, a ring. */
-struct level {
-    double square[LEVEL_SECONDS];
-    size_t at, count;
-    double sum;
-    size_t samples, second; /* in the second in progress, in a whole one */
-};
-
-struct emg_muscle {
-    struct emg_muscle_config config;
-    unsigned factor;
-    double rate_hz; /* behind the decimator */
-    double band_hz[2];
-
-    struct emg_quality *quality;
-    struct emg_decimator *decimator;
-    struct emg_mains *mains; /* NULL: off */
-    struct emg_spectral *spectral;
-    struct emg_sos *amplitude, *motion;
-    struct emg_envelope *envelope;
-    struct emg_contractions *contractions;
-    struct emg_contractions *strides; /* as the gait cycle wants them: weak ones too. NULL: not wanted */
-    struct emg_profile *profile;
-
-    uint64_t frame;           /* index of the next raw sample */
-    uint64_t outputs;         /* of the decimator, since the last gap */
-    uint64_t origin;          /* frame at which the filters last started */
-    uint64_t earlier_outputs; /* of the decimator, before the last gap */
-    uint64_t valid_frames;    /* raw samples taken in all */
-    uint64_t gap_flag_until;
-    size_t in_piece;
-    uint32_t latched_flags;
-    bool crosstalk;
-    double linear_envelope_uv;
-    double motion_uv2, band_uv2; /* smoothed powers */
-
-    struct level level;
-    struct waveform waveform;
-
-    float decimated[PIECE + 1], amplified[PIECE + 1], scratch[PIECE + 1];
-    uint32_t marks[PIECE + 1], stride_marks[PIECE + 1];
-};
-
 static bool config_is_valid(const struct emg_muscle_config *c)
 {
     return c->rate_hz >= 1000 && c->rate_hz <= 192000 && c->full_scale_uv > 0 && c->band_hz[0] > 0 &&
@@ -91,9 +35,15 @@ static size_t settling_samples(const struct emg_muscle *m)
     return (size_t)ceil((SETTLE_S + m->config.rms_s) * m->rate_hz);
 }
 
+size_t emg_muscle_unsettled(const struct emg_muscle *m)
+{
+    const size_t settling = settling_samples(m);
+    return m->outputs < settling ? settling - (size_t)m->outputs : 0;
+}
+
 static bool is_settled(const struct emg_muscle *m)
 {
-    return m->outputs >= settling_samples(m);
+    return emg_muscle_unsettled(m) == 0;
 }
 
 static enum emg_error create_signal_stages(struct emg_muscle *m)
@@ -130,7 +80,10 @@ static enum emg_error create_measures(struct emg_muscle *m)
     const struct emg_muscle_config *c = &m->config;
     const struct emg_envelope_config envelope = {m->rate_hz, c->rms_s, c->envelope_hz};
     const struct emg_profile_config profile = {m->rate_hz, PROFILE_KEEP_S, c->profile_strides};
+    const struct emg_level_config level = {m->rate_hz, LEVEL_SECONDS};
     enum emg_error error = emg_envelope_create(&m->envelope, &envelope);
+    if (error == EMG_OK)
+        error = emg_level_create(&m->level, &level);
     if (error == EMG_OK)
         error = emg_profile_create(&m->profile, &profile);
     if (error == EMG_OK)
@@ -139,6 +92,8 @@ static enum emg_error create_measures(struct emg_muscle *m)
         error = create_contractions(&m->strides, m, STRIDE_SHARE);
     if (error != EMG_OK)
         return error;
+    const struct emg_trial_config trial = {m->rate_hz, emg_contractions_delay(m->contractions),
+                                           EMG_FLAGS_BAD};
     const struct emg_spectral_config spectral = {
         .rate_hz = m->rate_hz,
         .low_hz = m->band_hz[0],
@@ -147,7 +102,8 @@ static enum emg_error create_measures(struct emg_muscle *m)
         .pool_s = c->spectral_s,
         .delay = emg_contractions_delay(m->contractions),
     };
-    return emg_spectral_create(&m->spectral, &spectral);
+    error = emg_trial_create(&m->trial, &trial);
+    return error == EMG_OK ? emg_spectral_create(&m->spectral, &spectral) : error;
 }
 
 enum emg_error emg_muscle_create(struct emg_muscle **out, const struct emg_muscle_config *config)
@@ -163,7 +119,6 @@ enum emg_error emg_muscle_create(struct emg_muscle **out, const struct emg_muscl
     m->rate_hz = config->rate_hz / m->factor;
     m->band_hz[0] = config->band_hz[0];
     m->band_hz[1] = fmin(config->band_hz[1], HIGHEST_EDGE * m->rate_hz);
-    m->level.second = (size_t)lround(m->rate_hz);
     m->waveform.capacity = (size_t)ceil(WAVEFORM_S * m->rate_hz);
     m->waveform.x = calloc(m->waveform.capacity, sizeof m->waveform.x[0]);
     enum emg_error error = m->waveform.x != NULL ? create_signal_stages(m) : EMG_ERROR_MEMORY;
@@ -222,21 +177,12 @@ static uint64_t frame_of(const struct emg_muscle *m, uint64_t sample)
     return m->origin + (after > delay ? after - delay : 0);
 }
 
+/* Whole pieces only, so that it does not matter how they were cut. */
 static void measure_level(struct emg_muscle *m, size_t n)
 {
-    struct level *level = &m->level;
-    if ((m->latched_flags & EMG_FLAGS_BAD) != 0 || !is_settled(m))
-        return;
-    for (size_t i = 0; i < n; i++) {
-        level->sum += (double)m->amplified[i] * (double)m->amplified[i];
-        if (++level->samples < level->second)
-            continue;
-        level->square[level->at] = level->sum / (double)level->second;
-        level->at = (level->at + 1) % LEVEL_SECONDS;
-        level->count += level->count < LEVEL_SECONDS;
-        level->sum = 0;
-        level->samples = 0;
-    }
+    const uint64_t piece = m->outputs - m->outputs % PIECE;
+    if ((m->latched_flags & EMG_FLAGS_BAD) == 0 && piece >= settling_samples(m))
+        emg_level_execute(m->level, m->amplified, n);
 }
 
 static double smoothed(double power, const float *x, size_t n, double weight)
@@ -248,7 +194,7 @@ static double smoothed(double power, const float *x, size_t n, double weight)
 
 static void collect_waveform(struct emg_muscle *m, const float *x, size_t n)
 {
-    struct waveform *waveform = &m->waveform;
+    struct emg_muscle_waveform *waveform = &m->waveform;
     const uint64_t before =
         (delay_frames(m) + m->factor - 1) / m->factor; /* the first sample at the electrode */
     const size_t skipped =
@@ -278,10 +224,13 @@ static void take_decimated(struct emg_muscle *m, size_t n)
         emg_contractions_execute(m->strides, m->amplified, m->latched_flags, m->stride_marks, n);
     mask_marks(m, n);
     measure_level(m, n);
+    emg_trial_execute(m->trial, m->amplified, m->marks,
+                      m->latched_flags | (m->crosstalk ? EMG_FLAG_CROSSTALK : 0), n);
     emg_envelope_execute(m->envelope, m->amplified, m->scratch, n);
     m->linear_envelope_uv = (double)m->scratch[n - 1];
     emg_profile_execute(m->profile, m->scratch, n);
-    emg_spectral_execute(m->spectral, m->decimated, m->marks, n, (double)m->frame / m->config.rate_hz);
+    emg_spectral_execute(m->spectral, m->decimated, m->marks, n, (double)m->origin / m->config.rate_hz,
+                         m->outputs);
     collect_waveform(m, m->amplified, n);
     m->outputs += n;
 }
@@ -342,11 +291,24 @@ void emg_muscle_finish(struct emg_muscle *m)
     emg_contractions_finish(m->contractions);
     if (m->strides != NULL)
         emg_contractions_finish(m->strides);
+    emg_trial_interrupt(m->trial); /* what comes now is no signal */
     for (size_t done = 0; done < tail; done += PIECE) {
         memset(m->decimated, 0, sizeof m->decimated);
         take_decimated(m, PIECE);
     }
     m->waveform.n = 0;
+}
+
+static void begin_at(struct emg_muscle *m, uint64_t first_frame)
+{
+    m->motion_uv2 = 0;
+    m->band_uv2 = 0;
+    m->waveform.n = 0;
+    m->in_piece = 0;
+    m->latched_flags = 0;
+    m->outputs = 0;
+    m->origin = first_frame;
+    m->frame = first_frame;
 }
 
 void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame)
@@ -363,19 +325,36 @@ void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame)
     if (m->strides != NULL)
         emg_contractions_interrupt(m->strides);
     emg_profile_clear_history(m->profile);
-    m->motion_uv2 = 0;
-    m->band_uv2 = 0;
-    m->waveform.n = 0;
-    m->in_piece = 0;
-    m->latched_flags = 0;
+    emg_trial_interrupt(m->trial);
     m->earlier_outputs += m->outputs;
-    m->outputs = 0;
-    m->origin = first_frame;
-    m->frame = first_frame;
+    begin_at(m, first_frame);
     m->gap_flag_until = first_frame + (uint64_t)(GAP_FLAG_S * m->config.rate_hz);
 }
 
-static uint32_t flags_now(const struct emg_muscle *m)
+void emg_muscle_restart(struct emg_muscle *m, uint64_t first_frame)
+{
+    emg_quality_reset(m->quality);
+    emg_decimator_reset(m->decimator);
+    if (m->mains != NULL)
+        emg_mains_reset(m->mains);
+    emg_spectral_reset(m->spectral);
+    emg_sos_reset(m->amplitude);
+    emg_sos_reset(m->motion);
+    emg_envelope_reset(m->envelope);
+    emg_level_reset(m->level);
+    emg_contractions_reset(m->contractions);
+    if (m->strides != NULL)
+        emg_contractions_reset(m->strides);
+    emg_profile_reset(m->profile);
+    emg_trial_reset(m->trial);
+    begin_at(m, first_frame);
+    m->earlier_outputs = 0;
+    m->valid_frames = 0;
+    m->gap_flag_until = 0;
+    m->crosstalk = false;
+}
+
+uint32_t emg_muscle_flags(const struct emg_muscle *m)
 {
     uint32_t flags = emg_quality_flags(m->quality);
     if (!is_settled(m))
@@ -389,7 +368,7 @@ static uint32_t flags_now(const struct emg_muscle *m)
 
 struct emg_muscle_activation emg_muscle_activation(const struct emg_muscle *m)
 {
-    const uint32_t flags = flags_now(m);
+    const uint32_t flags = emg_muscle_flags(m);
     const bool known = is_settled(m) && (flags & EMG_FLAGS_BAD) == 0;
     return (struct emg_muscle_activation){
         .rms_uv = known ? emg_envelope_rms_uv(m->envelope) : NAN,
@@ -401,7 +380,7 @@ struct emg_muscle_activation emg_muscle_activation(const struct emg_muscle *m)
 
 struct emg_muscle_fatigue emg_muscle_fatigue(struct emg_muscle *m)
 {
-    const uint32_t flags = flags_now(m);
+    const uint32_t flags = emg_muscle_flags(m);
     const double valid_s = (double)m->valid_frames / m->config.rate_hz;
     return (struct emg_muscle_fatigue){
         .spectral = emg_spectral_fatigue(m->spectral, valid_s, (flags & EMG_FLAGS_BAD) != 0),
@@ -444,10 +423,7 @@ bool emg_muscle_next_stride_burst(struct emg_muscle *m, struct emg_muscle_burst 
 
 double emg_muscle_level_uv(const struct emg_muscle *m)
 {
-    double sum = 0;
-    for (size_t i = 0; i < m->level.count; i++)
-        sum += m->level.square[i];
-    return m->level.count > 0 ? sqrt(sum / (double)m->level.count) : NAN;
+    return emg_level_uv(m->level);
 }
 
 double emg_muscle_noise_uv(const struct emg_muscle *m)
@@ -510,9 +486,11 @@ void emg_muscle_destroy(struct emg_muscle *m)
         return;
     free(m->waveform.x);
     emg_spectral_destroy(m->spectral);
+    emg_trial_destroy(m->trial);
     emg_contractions_destroy(m->strides);
     emg_contractions_destroy(m->contractions);
     emg_profile_destroy(m->profile);
+    emg_level_destroy(m->level);
     emg_envelope_destroy(m->envelope);
     emg_sos_destroy(m->motion);
     emg_sos_destroy(m->amplitude);

@@ -12,6 +12,7 @@
 #define EMG_DSP_MUSCLE_H
 
 #include "dsp/error.h"
+#include "dsp/measure.h"
 #include "dsp/onset.h"
 #include "dsp/profile.h"
 #include "dsp/realtime.h"
@@ -76,6 +77,34 @@ EMG_REALTIME void emg_muscle_execute(struct emg_muscle *m, const float *x, size_
 /* Says that the next sample is frame first_frame and that those before it since the last one are lost:
  * filters start anew, nothing spans the gap, and noise level, spectra, baseline and trend are kept. */
 EMG_REALTIME void emg_muscle_interrupt(struct emg_muscle *m, uint64_t first_frame);
+
+/* Says that everything begins anew with frame first_frame: as freshly created, nothing being lost; results
+ * that were set are forgotten, too. */
+EMG_REALTIME void emg_muscle_restart(struct emg_muscle *m, uint64_t first_frame);
+
+/* Says that another stage of the test begins: the pooled spectrum, trends and the verdict begin anew;
+ * baseline, also one that is being gathered, and noise are kept. */
+EMG_REALTIME void emg_muscle_begin_stage(struct emg_muscle *m);
+
+/* Begins to measure with the next sample, or once the filters have settled (dsp/trial.h tells how); a
+ * measurement in progress is dropped, EMG_MEASURE_NONE begins none. The end gives the result, refused where
+ * the evidence does not carry it. An accepted rest becomes the noise that contractions and spectra are told
+ * from until the next one; an accepted baseline becomes the one of the shifts, for good, and takes 2 s of
+ * contractions and 10 dB. What interrupts the signal spoils a measurement in progress. */
+EMG_REALTIME void emg_muscle_begin_measurement(struct emg_muscle *m, enum emg_measure kind);
+EMG_REALTIME struct emg_measurement emg_muscle_end_measurement(struct emg_muscle *m);
+
+/* The rest in effect with its PSD, uncorrected uV^2/Hz, psd [at most n_max bins; emg_muscle_psd_max suffice];
+ * rms_uv is NaN, and nothing is written, when none was measured or set, or n_max is too small. Setting what
+ * was got gives the same results from then on, bit for bit. Returns false, changing nothing, when the PSD is
+ * none of this muscle's. */
+struct emg_rest emg_muscle_rest(const struct emg_muscle *m, float *psd, size_t n_max);
+EMG_REALTIME bool emg_muscle_set_rest(struct emg_muscle *m, const struct emg_rest *rest, const float *psd);
+
+/* The baseline in effect, if it was measured by emg_muscle_begin_measurement or set; else NaN. Setting one
+ * whose mdf_hz is NaN changes nothing. */
+EMG_REALTIME struct emg_baseline emg_muscle_baseline(const struct emg_muscle *m);
+EMG_REALTIME void emg_muscle_set_baseline(struct emg_muscle *m, const struct emg_baseline *baseline);
 
 /* Says that no more samples will come: what is still held back is taken, and a contraction in progress ends
  * here. Only contractions, fatigue and profiles are of use afterwards. */

@@ -67,12 +67,12 @@ enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reaso
     *reason = EMG_REASON_ROSE_THEN_LEVEL;
     if (is_above(all, evidence->before))
         return EMG_VERDICT_RECOVERING;
-    *reason = EMG_REASON_WAITING;
-    if (excludes_zero(last) || excludes_zero(all))
-        return EMG_VERDICT_UNDETERMINED;
     *reason = EMG_REASON_FLAT;
     if (last[0] >= -STEADY_PERCENT_PER_MIN && last[1] <= STEADY_PERCENT_PER_MIN)
         return EMG_VERDICT_STEADY;
+    *reason = EMG_REASON_WAITING;
+    if (excludes_zero(last) || excludes_zero(all))
+        return EMG_VERDICT_UNDETERMINED;
     *reason = EMG_REASON_WIDE_INTERVAL;
     return EMG_VERDICT_UNDETERMINED;
 }

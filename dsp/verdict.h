@@ -25,7 +25,7 @@ enum emg_reason {
     EMG_REASON_WIDE_INTERVAL, /* the interval holds 0 and also changes that would matter */
     EMG_REASON_FALLING,       /* the 95 % interval of the MDF's slope, after the break if any, lies below 0 */
     EMG_REASON_RISING,        /* above 0 */
-    EMG_REASON_FLAT,          /* within +-1 % per minute and holds 0 */
+    EMG_REASON_FLAT,          /* within +-1 % per minute: no relevant change */
     EMG_REASON_FELL_THEN_LEVEL, /* overall below 0, since a break no certain change */
     EMG_REASON_ROSE_THEN_LEVEL, /* overall above 0 */
     EMG_REASON_WAITING,         /* the interval excludes 0, but not by enough to begin a verdict */
@@ -57,7 +57,8 @@ struct emg_evidence {
  * recovering begin with the latter, and last while the interval itself excludes 0 (the reason of sequential
  * tests; Robbins 1970, Ann Math Stat 41:1397). The slope after the break decides, if there is one; where that
  * is not certain of its sign, the overall one, since a muscle whose MDF fell and has levelled off is no
- * fresher for it; else how narrow the first is. */
+ * fresher for it; else how narrow the first is: an interval within +-1 % per minute is equivalent to no
+ * change (the reason of equivalence tests), also when it leaves 0 out by a little. */
 EMG_REALTIME enum emg_verdict emg_verdict(const struct emg_evidence *evidence, enum emg_reason *reason);
 
 /* From the 95 % intervals of both slopes, in any unit: EMG_JASA_NONE unless both exclude 0. */

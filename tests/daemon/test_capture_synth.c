@@ -217,7 +217,7 @@ static void artefacts_spoil_each_channel_of_the_calf_in_its_own_way(void **state
     assert_true(spoilt.info.channels[2].full_scale_uv == 300);
     for (size_t i = 0; i < clean.n; i++) {
         const double truth = value(&clean, i, 2), limited = fmin(fmax(truth, -300), 300);
-        assert_true(value(&spoilt, i, 2) == limited);
+        assert_true(fabs(value(&spoilt, i, 2) - limited) < 1e-3); /* both to 24 bits */
         held += truth != limited;
         active += fabs(truth) > 20;
     }

@@ -449,8 +449,11 @@ static void each_mistake_in_a_file_is_named_with_its_line(void **state)
          "footswitch \"left\": channel 2 is taken by muscle \"left.b\""},
         {"footswitch left { channel = 2 }\nfootswitch right { channel = 2 }", EMG_ERROR_ARGUMENT, 2,
          "footswitch \"right\": channel 2 is taken by footswitch \"left\""},
-        {"security {\n mode = \"curve\" }", EMG_ERROR_UNSUPPORTED, 2, "security.mode"},
-        {"recording {\n\n automatic = true }", EMG_ERROR_UNSUPPORTED, 3, "recording.automatic"},
+        {"security {\n mode = \"curve\" }", EMG_ERROR_ARGUMENT, 2,
+         "security.secret_key_file: security.mode \"curve\" needs"},
+        {"security { secret_key_file = \"/k\"\n\n mode = \"curve\" }", EMG_ERROR_ARGUMENT, 3,
+         "security.allowed_keys: security.mode \"curve\" needs"},
+        {"recording {\n\n rate_hz = 100 }", EMG_ERROR_ARGUMENT, 3, "1000 to 192000"},
         {"publish {\n data = \"tcp://*:5556\" }", EMG_ERROR_ARGUMENT, 2,
          "publish.data: \"tcp://*:5556\" is open to other machines"},
         {"publish { data = ipc:///tmp/a\n control = \"ipc:///tmp/a\" }", EMG_ERROR_ARGUMENT, 2,
@@ -493,8 +496,8 @@ static void each_mistake_in_a_setting_is_named_with_the_setting(void **state)
     refuse_setting(room, "muscle.\"left.a\".chan=1", EMG_ERROR_FORMAT, "did you mean channel?");
     refuse_setting(room, "muscle.\"left.a\".full_scale_uv=1", EMG_ERROR_ARGUMENT,
                    "neither a channel nor a label");
-    refuse_setting(room, "security.mode=curve", EMG_ERROR_UNSUPPORTED, "security.mode");
-    refuse_setting(room, "recording.automatic=yes", EMG_ERROR_UNSUPPORTED, "recording.automatic");
+    refuse_setting(room, "security.mode=curve", EMG_ERROR_ARGUMENT, "security.secret_key_file");
+    refuse_setting(room, "recording.rate_hz=999", EMG_ERROR_ARGUMENT, "recording.rate_hz");
     refuse_setting(room, "publish.control=tcp://127.0.0.1:5556", EMG_ERROR_ARGUMENT, "both");
 
     /* the later of two is to blame, wherever it stands */
@@ -506,7 +509,15 @@ static void each_mistake_in_a_setting_is_named_with_the_setting(void **state)
     assert_int_equal(emg_config_load(&room->now.config, room->file, settings, 1, NULL), EMG_ERROR_ARGUMENT);
 }
 
-static void only_endpoints_of_this_machine_are_accepted(void **state)
+/* Loads with curve, its files and one setting more. */
+static void load_with_curve(struct room *room, const char *setting)
+{
+    const char *const settings[] = {"security.mode=curve", "security.secret_key_file=/k",
+                                    "security.allowed_keys=/l", setting};
+    load(&room->now, "/dev/null", settings, 4);
+}
+
+static void only_endpoints_of_this_machine_are_accepted_without_curve(void **state)
 {
     struct room *room = *state;
     static const char *const good[] = {"tcp://127.0.0.1:1",  "tcp://127.255.3.9:65535",  "tcp://localhost:80",
@@ -554,15 +565,23 @@ static void only_endpoints_of_this_machine_are_accepted(void **state)
         assert_string_equal(load_setting(room, setting)->publish.data, good[i]);
         (void)snprintf(setting, sizeof setting, "publish.control=%s", good[i]);
         assert_string_equal(load_setting(room, setting)->publish.control, good[i]);
+        load_with_curve(room, setting);
+        assert_string_equal(room->now.problem.text, "");
     }
     for (size_t i = 0; i < sizeof open_to_others / sizeof open_to_others[0]; i++) {
         (void)snprintf(setting, sizeof setting, "publish.control=%s", open_to_others[i]);
         refuse_setting(room, setting, EMG_ERROR_ARGUMENT, "open to other machines");
         refuse_setting(room, setting, EMG_ERROR_ARGUMENT, "publish.control");
+        refuse_setting(room, setting, EMG_ERROR_ARGUMENT, "use security.mode \"curve\"");
+        load_with_curve(room, setting);
+        assert_string_equal(room->now.problem.text, "");
+        assert_string_equal(room->now.config.publish.control, open_to_others[i]);
     }
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
         (void)snprintf(setting, sizeof setting, "publish.data=%s", malformed[i]);
         refuse_setting(room, setting, EMG_ERROR_ARGUMENT, "publish.data");
+        load_with_curve(room, setting);
+        expect_problem(&room->now, setting, EMG_ERROR_ARGUMENT, "publish.data");
     }
     char path[109];
     memset(path, 'p', sizeof path - 1);
@@ -919,7 +938,7 @@ int main(void)
         IN_A_ROOM(each_mistake_in_a_file_is_named_with_its_line),
         IN_A_ROOM(comments_do_not_shift_the_line),
         IN_A_ROOM(each_mistake_in_a_setting_is_named_with_the_setting),
-        IN_A_ROOM(only_endpoints_of_this_machine_are_accepted),
+        IN_A_ROOM(only_endpoints_of_this_machine_are_accepted_without_curve),
         IN_A_ROOM(a_file_that_is_none_is_refused),
         IN_A_ROOM(a_long_path_leaves_room_for_the_message),
         IN_A_ROOM(the_first_file_of_the_search_order_is_read),

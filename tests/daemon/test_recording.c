@@ -554,6 +554,224 @@ static void mutated_headers_neither_crash_nor_hang(void **state)
     }
 }
 
+/* plus.bdf: its annotations stand behind three signals of 200 samples; 20 of 3 bytes in each of 3 records. */
+enum {
+    PLUS_HEADER = 2048,
+    PLUS_RECORD = 3210,
+    PLUS_ANNOTATIONS = 1800,
+    PLUS_ANNOTATION_BYTES = 60,
+    PLUS_THIRD = 1200, /* the third signal, and its label in the header */
+    PLUS_THIRD_LABEL = 288,
+};
+
+static unsigned char *load_plus(const struct directory *d, size_t *size)
+{
+    char path[256];
+    unsigned char *bytes = load(in(d, "plus.bdf", path), size);
+    assert_int_equal(*size, PLUS_HEADER + 3 * PLUS_RECORD);
+    assert_memory_equal(bytes + PLUS_HEADER + PLUS_ANNOTATIONS, "+0.25\x14\x14", 8);
+    return bytes;
+}
+
+static void put_lists(unsigned char *bytes, size_t record, size_t at, const char *lists, size_t n)
+{
+    unsigned char *signal = bytes + PLUS_HEADER + record * PLUS_RECORD + at;
+    assert_true(n <= PLUS_ANNOTATION_BYTES);
+    memset(signal, 0, PLUS_ANNOTATION_BYTES);
+    memcpy(signal, lists, n);
+}
+
+#define PUT(bytes, record, lists) put_lists(bytes, record, PLUS_ANNOTATIONS, lists, sizeof(lists))
+
+static void assert_annotation(const struct emg_annotation *a, double onset_s, double duration_s,
+                              const char *text)
+{
+    assert_string_equal(a->text, text);
+    assert_true(a->onset_s == onset_s && a->duration_s == duration_s);
+}
+
+static void annotations_are_read_from_the_first_frame_on(void **state)
+{
+    char path[256];
+    size_t size, n;
+    unsigned char *bytes = load_plus(*state, &size);
+    PUT(bytes, 0,
+        "+0.25\x14\x14"
+        "begin\x14\0+1.75\x15"
+        "2.5\x14two\x14"
+        "\xe7\x91\x9e\x14");
+    PUT(bytes, 1,
+        "+0.35\x14\x14\0-0.05\x14"
+        "before\x14\0+7\x15"
+        "0\x14whole\x14");
+    PUT(bytes, 2, "+0.45\x14\x14\0\0\0+100000.1234567\x14late\x14\0+.5\x14point\x14");
+    save(in(*state, "annotated.bdf", path), bytes, size);
+    struct emg_recording *r = open_good(path);
+    const struct emg_annotation *a = emg_recording_annotations(r, &n);
+    assert_int_equal(n, 7);
+    assert_annotation(&a[0], 0, 0, "begin");
+    assert_annotation(&a[1], 1.5, 2.5, "two");
+    assert_annotation(&a[2], 1.5, 2.5, "\xe7\x91\x9e");
+    assert_annotation(&a[3], -0.3, 0, "before");
+    assert_annotation(&a[4], 6.75, 0, "whole");
+    assert_annotation(&a[5], 99999.8734567, 0, "late");
+    assert_annotation(&a[6], 0.25, 0, "point");
+    emg_recording_close(r);
+
+    /* A second annotation signal, in front of the other one: it has the time. */
+    memcpy(bytes + PLUS_THIRD_LABEL, "BDF Annotations ", 16);
+    for (size_t k = 0; k < 3; k++) {
+        memset(bytes + PLUS_HEADER + k * PLUS_RECORD + PLUS_THIRD, 0, 600);
+        PUT(bytes, k, "+3\x14other\x14");
+    }
+    put_lists(bytes, 0, PLUS_THIRD,
+              "+0.5\x14\x14\0+2\x14"
+              "first\x14",
+              17);
+    put_lists(bytes, 1, PLUS_THIRD, "+0.6\x14\x14", 7);
+    put_lists(bytes, 2, PLUS_THIRD, "+0.7\x14\x14", 7);
+    save(path, bytes, size);
+    r = open_good(path);
+    a = emg_recording_annotations(r, &n);
+    assert_int_equal(n, 4);
+    assert_annotation(&a[0], 1.5, 0, "first");
+    assert_annotation(&a[1], 2.5, 0, "other");
+    assert_int_equal(emg_recording_info(r)->n_channels, 5);
+    emg_recording_close(r);
+    free(bytes);
+}
+
+static void what_has_no_annotations_has_none(void **state)
+{
+    const char *names[] = {"plus.bdf", "plus.edf", "plain.bdf", "wav16"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[256];
+        size_t n = 77;
+        struct emg_recording *r = open_good(in(*state, names[i], path));
+        (void)emg_recording_annotations(r, &n);
+        assert_int_equal(n, 0);
+        emg_recording_close(r);
+    }
+}
+
+static void damaged_annotations_are_left_out_and_texts_cleaned(void **state)
+{
+    char path[256];
+    size_t size, n;
+    unsigned char *bytes = load_plus(*state, &size);
+    PUT(bytes, 1,
+        "5\x14x\x14\0+\x14x\x14\0+5x\x14x\x14\0+5\x15\x14x\x14\0+5\x14x\0+5\x15-1\x14x\x14\0+5\0+"
+        "1\x14kept\x14");
+    PUT(bytes, 2,
+        "+9999999999\x14x\x14\0+1\x14"
+        "a\nb\x7f"
+        "c\xc2\x85"
+        "d\xff"
+        "e\xc3\x14\0+1\x15"
+        "1\x15"
+        "1\x14x\x14");
+    memset(bytes + PLUS_HEADER + 2 * PLUS_RECORD + PLUS_ANNOTATIONS + 50, '+', 10); /* to the very end */
+    save(in(*state, "annotated.bdf", path), bytes, size);
+    struct emg_recording *r = open_good(path);
+    const struct emg_annotation *a = emg_recording_annotations(r, &n);
+    assert_int_equal(n, 2);
+    assert_annotation(&a[0], 0.75, 0, "kept");
+    assert_annotation(&a[1], 0.75, 0, "a b c  d?e?");
+    emg_recording_close(r);
+    free(bytes);
+}
+
+static bool is_clean(const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
+        const size_t length = *s < 0x80 ? 1 : *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
+        if (*s < 0x20 || *s == 0x7f || (*s >= 0x80 && *s < 0xc2) || *s > 0xf4)
+            return false;
+        for (size_t i = 1; i < length; i++)
+            if ((s[i] & 0xc0) != 0x80)
+                return false;
+        s += length;
+    }
+    return true;
+}
+
+static void mutated_annotations_neither_crash_nor_leave_dirt(void **state)
+{
+    static const unsigned char telling[] = {0, 0x14, 0x15, '+', '-', '.', '0', '9', 0xc3, 0xf0, 0xed, 0x9f};
+    char path[256];
+    size_t size, n, n_read = 0;
+    uint32_t seed = 12;
+    unsigned char *bytes = load_plus(*state, &size);
+    in(*state, "mutated.bdf", path);
+    for (size_t k = 0; k < 300; k++) {
+        PUT(bytes, 1,
+            "+0.35\x14\x14\0+7\x15"
+            "0.5\x14whole\x14\xf0\x9f\x8f\x83\x14\0+3\x14\xed\x9f\xbf more\x14");
+        for (size_t m = next_random(&seed) % 8; m > 0; m--) {
+            unsigned char *at = bytes + PLUS_HEADER + PLUS_RECORD + PLUS_ANNOTATIONS +
+                                next_random(&seed) % PLUS_ANNOTATION_BYTES;
+            *at =
+                m % 2 == 0 ? telling[next_random(&seed) % COUNT(telling)] : (unsigned char)next_random(&seed);
+        }
+        save(path, bytes, size);
+        struct emg_recording *r = open_good(path);
+        const struct emg_annotation *a = emg_recording_annotations(r, &n);
+        for (size_t i = 0; i < n; i++)
+            assert_true(isfinite(a[i].onset_s) && a[i].duration_s >= 0 && a[i].text[0] != '\0' &&
+                        is_clean(a[i].text));
+        n_read += n;
+        emg_recording_close(r);
+    }
+    assert_true(n_read > 300 && n_read < 1200);
+    free(bytes);
+}
+
+/* The first value of long.bdf's first signal is its digital minimum, the second its maximum, the third 0. */
+static void a_range_about_zero_has_no_offset_as_nearly_as_it_can_be_written(void **state)
+{
+    const struct {
+        const char *minimum, *maximum;
+        double gain_uv; /* 0: with an offset */
+    } cases[] = {
+        {"-5000   ", "4999.999", 5000 / 0x1p23},
+        {"-5000   ", "4999.998", 0},
+        {"-5000   ", "5000    ", 0},
+        {"5000    ", "-5000   ", -5000 / 0x1p23},
+        {"5000    ", "-4999.99", 0},
+        {"-262144 ", "262144  ", 262144 / 0x1p23},
+        {"-262144 ", "262143.9", 0},
+        {"-262144 ", "262143  ", 0},
+        {"-8388608", "8388607 ", 1},
+        {"-0.5    ", "0.5     ", 0.5 / 0x1p23},
+        {"-0.5    ", "0.499998", 0},
+        {"-9999999", "9999998 ", 9999999 / 0x1p23},
+        {"0       ", "5000    ", 0},
+        {"1000    ", "5000    ", 0},
+    };
+    char path[256];
+    size_t size;
+    unsigned char *bytes = load(in(*state, "long.bdf", path), &size);
+    in(*state, "ranges.bdf", path);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        memcpy(bytes + 256 + 2 * 104, cases[i].minimum, 8);
+        memcpy(bytes + 256 + 2 * 112, cases[i].maximum, 8);
+        save(path, bytes, size);
+        struct emg_recording *r = open_good(path);
+        float samples[6];
+        enum emg_error error;
+        assert_int_equal(emg_recording_read(r, samples, 3, &error, NULL), 3);
+        if (cases[i].gain_uv != 0) {
+            assert_true(samples[0] == (float)(-8388608 * cases[i].gain_uv));
+            assert_true(samples[2] == (float)(8388607 * cases[i].gain_uv));
+            assert_true(samples[4] == 0);
+        } else {
+            assert_true(samples[4] != 0);
+        }
+        emg_recording_close(r);
+    }
+    free(bytes);
+}
+
 static double field(const unsigned char *bytes, size_t width)
 {
     char text[17] = {0};
@@ -646,6 +864,11 @@ int main(void)
         cmocka_unit_test(audio_written_to_a_pipe_is_read_to_its_end),
         cmocka_unit_test(a_file_that_shrinks_while_read_ends_with_an_error),
         cmocka_unit_test(mutated_headers_neither_crash_nor_hang),
+        cmocka_unit_test(annotations_are_read_from_the_first_frame_on),
+        cmocka_unit_test(what_has_no_annotations_has_none),
+        cmocka_unit_test(damaged_annotations_are_left_out_and_texts_cleaned),
+        cmocka_unit_test(mutated_annotations_neither_crash_nor_leave_dirt),
+        cmocka_unit_test(a_range_about_zero_has_no_offset_as_nearly_as_it_can_be_written),
         cmocka_unit_test(a_real_recording_agrees_with_its_bytes),
         cmocka_unit_test(closing_nothing_does_nothing),
     };

@@ -79,9 +79,12 @@ static int set_up(void **state)
             device.words[frame][channel] = (frame * 256 + channel) * 256;
     atomic_store(&state_now, EMG_STREAM_WAITING);
     assert_int_equal(emg_ring_create(&ring, 1 << 20), EMG_OK);
-    /* a full scale of 2^31 microvolts: one step of S32 is one microvolt */
+    /* a full scale of 2^23 microvolts: one step of 24 bits is one microvolt */
+    double full_scale_uv[EMG_MAX_CHANNELS];
+    for (size_t i = 0; i < EMG_MAX_CHANNELS; i++)
+        full_scale_uv[i] = 8388608.0;
     emg_soundio_reader_init(&reader, PERIOD_S, &state_now);
-    emg_soundio_reader_set_format(&reader, EMG_SOUNDIO_S32, 2147483648.0);
+    emg_soundio_reader_set_format(&reader, EMG_SOUNDIO_S32, full_scale_uv);
     attach();
     stream = (struct SoundIoInStream){.userdata = &reader};
     return 0;
@@ -110,7 +113,7 @@ static uint64_t delivered(uint64_t *lost, enum emg_gap_cause *cause)
         for (uint32_t i = 0; i < block->n_frames; i++)
             for (uint32_t channel = 0; channel < CHANNELS; channel++)
                 assert_true(block->samples[i * CHANNELS + channel] ==
-                            (float)(((int)(block->first_frame + i) * 256 + (int)channel) * 256));
+                            (float)((int)(block->first_frame + i) * 256 + (int)channel));
         frames += block->n_frames;
         next = block->first_frame + block->n_frames;
         emg_ring_release(ring);
@@ -301,9 +304,17 @@ static void converts_every_format_to_microvolts(void **state)
                  {EMG_SOUNDIO_S16, 0x00004000, 2500},
                  {EMG_SOUNDIO_S16, 0x00008000, -5000},
                  {EMG_SOUNDIO_FLOAT, 0x3f000000, 2500},
-                 {EMG_SOUNDIO_FLOAT, 0xbf800000, -5000}};
+                 {EMG_SOUNDIO_FLOAT, 0xbf800000, -5000},
+                 /* what has more than 24 bits is rounded to them, and stays within them */
+                 {EMG_SOUNDIO_S32, 0x00000180, (float)(2 * 5000 / 8388608.0)},
+                 {EMG_SOUNDIO_S32, 0x7fffffff, (float)(8388607 * (5000 / 8388608.0))},
+                 {EMG_SOUNDIO_FLOAT, 0x3f800000, (float)(8388607 * (5000 / 8388608.0))},
+                 {EMG_SOUNDIO_FLOAT, 0x33400000, 0}};
+    double full_scale_uv[EMG_MAX_CHANNELS];
+    for (size_t i = 0; i < EMG_MAX_CHANNELS; i++)
+        full_scale_uv[i] = i == 1 ? 5000 : 1;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        emg_soundio_reader_set_format(&reader, cases[i].format, 5000);
+        emg_soundio_reader_set_format(&reader, cases[i].format, full_scale_uv);
         attach();
         memcpy(&device.words[0][1], &cases[i].word, sizeof cases[i].word);
         device.next = 0;

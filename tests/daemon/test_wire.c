@@ -66,7 +66,14 @@ static void names_each_topic_as_the_protocol_does(void **state)
                                         "event.gap",
                                         "event.device",
                                         "event.fatigue",
-                                        "event.quality"};
+                                        "event.quality",
+                                        "event.session",
+                                        "event.stage",
+                                        "event.marker",
+                                        "event.rest",
+                                        "event.reference",
+                                        "event.baseline",
+                                        "event.recording"};
     for (int kind = 0; kind < EMG_TOPIC_COUNT; kind++) {
         const struct emg_message message = message_of((enum emg_topic)kind);
         assert_int_equal(emg_wire_topic(&wire, &message, topic), strlen(names[kind]));

@@ -45,7 +45,14 @@ static void set_up(bool realtime, size_t message_bytes)
     assert_int_equal(emg_ring_create(&messages, message_bytes), EMG_OK);
     emg_block_writer_init(&writer, frames, 1);
     done_fd = eventfd(0, EFD_CLOEXEC);
-    const struct emg_worker_config worker_config = {&config, &montage, &capture, frames, messages, done_fd};
+    const struct emg_worker_config worker_config = {
+        .config = &config,
+        .montage = &montage,
+        .capture = &capture,
+        .frames = frames,
+        .messages = messages,
+        .done_fd = done_fd,
+    };
     assert_int_equal(emg_worker_create(&worker, &worker_config, &problem), EMG_OK);
     assert_int_equal(emg_worker_start(worker, &problem), EMG_OK);
 }

@@ -159,6 +159,50 @@ static void refuses_what_onset_refuses(void **state)
     emg_contractions_destroy(NULL);
 }
 
+static void after_reset_is_as_new(void **state)
+{
+    (void)state;
+    struct emg_contraction expected[32], found[32];
+    static uint32_t marks[SAMPLES], marks_again[SAMPLES];
+    struct emg_contractions *fresh = make(0.5), *used = make(0.5);
+    float *x = bursts(1);
+    for (int k = 0; k < 2; k++)
+        (void)feed(used, x + 500, 7 * RATE, 2, found);
+    emg_contractions_execute(used, x, 2, marks, SAMPLES); /* some wait */
+    emg_contractions_set_noise_uv(used, 50);
+    emg_contractions_finish(used);
+    emg_contractions_reset(used);
+    assert_false(emg_contractions_next(used, found));
+    assert_true(isnan(emg_contractions_noise_uv(used)) && !emg_contractions_active(used));
+    emg_contractions_execute(fresh, x, 1, marks, SAMPLES);
+    emg_contractions_execute(used, x, 1, marks_again, SAMPLES);
+    assert_memory_equal(marks, marks_again, sizeof marks);
+    for (size_t k = 0; emg_contractions_next(fresh, &expected[k]); k++) {
+        assert_true(emg_contractions_next(used, &found[k]));
+        assert_true(found[k].burst.number == expected[k].burst.number && found[k].cut == expected[k].cut);
+        assert_true(found[k].burst.rms_uv == expected[k].burst.rms_uv);
+        assert_true(found[k].snr_db == expected[k].snr_db && found[k].flags == expected[k].flags);
+    }
+    assert_false(emg_contractions_next(used, found));
+    free(x);
+    emg_contractions_destroy(fresh);
+    emg_contractions_destroy(used);
+}
+
+static void goes_by_the_noise_level_that_it_is_given(void **state)
+{
+    (void)state;
+    struct emg_contraction found[32];
+    struct emg_contractions *q = make(0.2);
+    float *x = bursts(0.35);
+    emg_contractions_set_noise_uv(q, 60); /* twice that is above the weak ones' 70 uV */
+    assert_int_equal(feed(q, x, SAMPLES, 0, found), 5);
+    assert_near(found[4].snr_db, 20 * log10(200 / 60.0), 1.5);
+    assert_true(emg_contractions_noise_uv(q) == 60);
+    free(x);
+    emg_contractions_destroy(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +211,8 @@ int main(void)
         cmocka_unit_test(ends_the_last_one_with_the_signal_and_says_that_it_is_cut),
         cmocka_unit_test(marks_nothing_before_the_filters_have_settled_or_across_an_interruption),
         cmocka_unit_test(refuses_what_onset_refuses),
+        cmocka_unit_test(after_reset_is_as_new),
+        cmocka_unit_test(goes_by_the_noise_level_that_it_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

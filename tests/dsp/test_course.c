@@ -166,6 +166,92 @@ static void after_reset_is_as_new(void **state)
     emg_course_destroy(q);
 }
 
+static void begins_trends_anew_with_a_stage_and_keeps_the_baseline_being_gathered(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS];
+    fill(psd, 0.5, 100);
+    for (int i = 0; i < 22; i++) /* two slices are left of a point */
+        add(q, psd, i);
+    assert_int_equal(emg_course_state(q).mdf.points, 5);
+    emg_course_begin_stage(q);
+    assert_int_equal(emg_course_state(q).mdf.points, 0);
+    assert_int_equal(emg_course_state(q).rms.points, 0);
+    fill(psd, 1, 100);
+    for (int i = 0; i < 15; i++)
+        add(q, psd, 100 + i);
+    assert_int_equal(emg_course_state(q).mdf.points, 3); /* none with slices of the last stage */
+    assert_near(emg_course_state(q).mdf.intercept, 95.67, 0.05);
+    assert_near(emg_course_state(q).mdf.duration_s, 8, 1e-9);
+    emg_course_advance(q, NULL, 60);
+    const double baseline_hz = emg_course_state(q).baseline_mdf_hz;
+    assert_true(baseline_hz > 55 && baseline_hz < 80); /* of both stages */
+    emg_course_begin_stage(q);
+    assert_true(emg_course_state(q).baseline_mdf_hz == baseline_hz);
+    emg_course_destroy(q);
+}
+
+static void measures_a_baseline_of_its_own_slices(void **state)
+{
+    (void)state;
+    struct emg_course *q = make_course();
+    float psd[BINS], rest[BINS];
+    double seconds = -1;
+    const struct emg_spectrum_extent extent = {.seconds = 0.5,
+                                               .inflated_s = 0.5625,
+                                               .square_s = 0.5,
+                                               .inflated_fourth = 1.6875,
+                                               .squares_per_dof = 0.03125};
+    assert_true(isnan(emg_course_measured(q, NULL, &seconds).mdf_hz) && seconds == 0);
+    fill(psd, 0.5, 100);
+    emg_course_measure(q, psd, &extent);
+    emg_course_begin_measurement(q);
+    fill(psd, 1, 100);
+    for (size_t k = 0; k < BINS; k++) {
+        rest[k] = 3;
+        psd[k] += 3;
+    }
+    for (int i = 0; i < 5; i++)
+        emg_course_measure(q, psd, &extent);
+    const struct emg_course_noise noise = {rest, 10, 100};
+    const struct emg_fatigue_indices indices = emg_course_measured(q, &noise, &seconds);
+    assert_near(indices.mdf_hz, 95.67, 0.05);
+    assert_near(indices.mdf_se_hz, 5.5 / sqrt(2.2), 1.0);
+    assert_near(seconds, 2.5, 1e-12);
+    assert_int_equal(emg_course_state(q).mdf.points, 0);
+    emg_course_destroy(q);
+}
+
+static void a_baseline_that_is_set_stays(void **state)
+{
+    (void)state;
+    static const struct emg_baseline set = {80, -30}, none = {(double)NAN, -30}, other = {70, (double)NAN};
+    struct emg_course *q = make_course();
+    float psd[BINS];
+    fill(psd, 1, 100);
+    emg_course_set_baseline(q, &none);
+    assert_true(isnan(emg_course_baseline(q).mdf_hz) && isnan(emg_course_state(q).baseline_mdf_hz));
+    for (int i = 0; i < 100; i++)
+        add(q, psd, i);
+    emg_course_set_baseline(q, &set);
+    emg_course_advance(q, NULL, 100);
+    assert_true(emg_course_state(q).baseline_mdf_hz == 80 && emg_course_state(q).baseline_ln_insm5 == -30);
+    assert_true(emg_course_baseline(q).mdf_hz == 80 && emg_course_baseline(q).ln_insm5 == -30);
+    emg_course_set_baseline(q, &other);
+    assert_true(emg_course_baseline(q).mdf_hz == 70 && isnan(emg_course_baseline(q).ln_insm5));
+    emg_course_reset(q);
+    assert_true(isnan(emg_course_baseline(q).mdf_hz));
+    for (int i = 0; i < 100; i++)
+        add(q, psd, i);
+    emg_course_advance(q, NULL, 100);
+    assert_near(emg_course_state(q).baseline_mdf_hz, 95.67, 0.05);
+    assert_true(isnan(emg_course_baseline(q).mdf_hz)); /* it was not set */
+    emg_course_set_baseline(q, &set);
+    assert_true(emg_course_state(q).baseline_mdf_hz == 80);
+    emg_course_destroy(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +261,9 @@ int main(void)
         cmocka_unit_test(waits_with_the_baseline_until_there_are_two_seconds_of_contraction),
         cmocka_unit_test(finds_the_slopes_of_frequency_and_amplitude_from_points_of_two_seconds),
         cmocka_unit_test(after_reset_is_as_new),
+        cmocka_unit_test(begins_trends_anew_with_a_stage_and_keeps_the_baseline_being_gathered),
+        cmocka_unit_test(measures_a_baseline_of_its_own_slices),
+        cmocka_unit_test(a_baseline_that_is_set_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

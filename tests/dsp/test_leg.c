@@ -211,6 +211,79 @@ static void refuses_a_leg_without_muscles(void **state)
     emg_leg_destroy(NULL);
 }
 
+static void note(double *numbers, size_t *n, double value)
+{
+    numbers[(*n)++] = value;
+}
+
+/* What a leg tells in `seconds` of the walk of new signals. */
+static size_t tell(struct walk *walk, double seconds, double *numbers)
+{
+    static const double reference_uv[MUSCLES] = {400, 200, 300};
+    size_t n = 0;
+    for (size_t i = 0; i < MUSCLES; i++)
+        emg_simulate_reset(walk->signals[i]);
+    walk->cycles = 0;
+    walk->longest_s = 0;
+    walk->shortest_s = INFINITY;
+    for (int k = 0; k < (int)seconds; k++) {
+        go(walk, 1);
+        const struct emg_leg_comparison c = emg_leg_compare(walk->leg, reference_uv);
+        const struct emg_stride_state s = emg_leg_strides(walk->leg);
+        note(numbers, &n, c.soleus_share_percent);
+        note(numbers, &n, c.coactivation_percent);
+        note(numbers, &n, c.crosstalk_r);
+        note(numbers, &n, c.crosstalk_lag_ms);
+        note(numbers, &n, s.strides);
+        note(numbers, &n, s.cadence_steps_per_min);
+        note(numbers, &n, walk->cycles);
+        note(numbers, &n, walk->longest_s);
+        note(numbers, &n, walk->shortest_s);
+    }
+    for (size_t i = 0; i < MUSCLES; i++)
+        emg_muscle_finish(walk->muscles[i]);
+    emg_leg_finish(walk->leg);
+    struct emg_stride_cycle cycle;
+    while (emg_leg_next_cycle(walk->leg, UINT64_MAX, &cycle))
+        note(numbers, &n, (double)cycle.end_frame);
+    return n;
+}
+
+static void restart(struct walk *walk, uint64_t first_frame)
+{
+    walk->frame = first_frame;
+    for (size_t i = 0; i < MUSCLES; i++)
+        emg_muscle_restart(walk->muscles[i], first_frame);
+    emg_leg_restart(walk->leg, first_frame);
+}
+
+static void after_a_restart_is_as_new(void **state)
+{
+    (void)state;
+    double expected[256], found[256];
+    for (int footswitch = 0; footswitch < 2; footswitch++) {
+        struct walk fresh, used;
+        begin(&fresh, footswitch == 1);
+        begin(&used, footswitch == 1);
+        used.crosstalk = 0.6F;
+        go(&used, 7.3);
+        (void)tell(&used, 8, found);
+        used.crosstalk = 0;
+        go(&used, 1.5); /* a contact at 16.56 s: its cycle waits for the envelopes */
+        const double seconds = 4;
+        restart(&fresh, 987654);
+        restart(&used, 987654);
+        struct emg_stride_cycle cycle;
+        assert_false(emg_leg_next_cycle(used.leg, UINT64_MAX, &cycle));
+        const size_t n = tell(&fresh, seconds, expected);
+        assert_int_equal(tell(&used, seconds, found), n);
+        assert_memory_equal(found, expected, n * sizeof found[0]);
+        assert_true(n > 36);
+        end(&fresh);
+        end(&used);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +293,7 @@ int main(void)
         cmocka_unit_test(warns_of_cross_talk_and_takes_the_warning_back),
         cmocka_unit_test(lets_no_cycle_span_a_gap),
         cmocka_unit_test(refuses_a_leg_without_muscles),
+        cmocka_unit_test(after_a_restart_is_as_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

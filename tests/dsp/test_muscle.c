@@ -129,16 +129,18 @@ static void pools_only_the_contractions_of_a_stride_and_knows_their_snr(void **s
 
 /* All that a muscle tells, at fixed frames. */
 struct account {
-    double activation[200][4], fatigue[20][16]; /* as numbers: a struct has bytes between its members */
+    double activation[200][4], fatigue[20][20]; /* as numbers: a struct has bytes between its members */
+    double bursts[100][8];
+    float profile[2][EMG_PROFILE_POINTS];
     float psd[4096];
     float waveform[32768];
-    size_t n_activation, n_fatigue, n_psd, n_waveform;
+    size_t n_activation, n_fatigue, n_bursts, n_psd, n_waveform;
 };
 
-static void note_fatigue(double numbers[16], struct emg_muscle *m)
+static void note_fatigue(double numbers[20], struct emg_muscle *m)
 {
     const struct emg_spectral_fatigue f = emg_muscle_fatigue(m).spectral;
-    const double all[16] = {f.indices.power_uv2,
+    const double all[20] = {f.indices.power_uv2,
                             f.indices.mdf_hz,
                             f.indices.mdf_se_hz,
                             f.indices.mnf_hz,
@@ -153,19 +155,41 @@ static void note_fatigue(double numbers[16], struct emg_muscle *m)
                             f.verdict,
                             f.reason,
                             f.jasa,
-                            emg_muscle_activation(m).flags};
+                            emg_muscle_activation(m).flags,
+                            f.baseline_mdf_hz,
+                            f.indices.noise_uv2,
+                            emg_muscle_level_uv(m),
+                            emg_muscle_noise_uv(m)};
     memcpy(numbers, all, sizeof all);
 }
 
-static struct account *listen(const struct emg_muscle_config *config, const float *x, size_t n, uint32_t cut)
+static void note_bursts(struct account *account, struct emg_muscle *m)
+{
+    struct emg_muscle_burst b;
+    while (emg_muscle_next_burst(m, &b) || emg_muscle_next_stride_burst(m, &b)) {
+        const double all[8] = {(double)b.onset_frame,
+                               (double)b.offset_frame,
+                               (double)b.centre_frame,
+                               b.rms_uv,
+                               b.peak_uv,
+                               b.iemg_uv_s,
+                               b.snr_db,
+                               b.flags};
+        memcpy(account->bursts[account->n_bursts++], all, sizeof all);
+    }
+}
+
+/* The muscle's next frame is first_frame. */
+static struct account *listen_to(struct emg_muscle *m, const struct emg_muscle_config *config, const float *x,
+                                 size_t n, uint32_t cut, uint64_t first_frame)
 {
     struct account *account = calloc(1, sizeof *account);
-    struct emg_muscle *m = make_muscle(config);
+    assert_non_null(account);
     const size_t tick = (size_t)(config->rate_hz / 20);
     for (size_t done = 0; done < n;) {
         const size_t to_tick = tick - done % tick;
         cut = cut * 1664525U + 1013904223U;
-        size_t take = cut == 0 ? to_tick : (cut >> 8) % 700;
+        size_t take = cut == 1013904223U ? to_tick : (cut >> 8) % 700;
         take = take < to_tick ? take : to_tick;
         emg_muscle_execute(m, x + done, take);
         done += take;
@@ -175,17 +199,28 @@ static struct account *listen(const struct emg_muscle_config *config, const floa
         const double numbers[] = {a.rms_uv, a.envelope_uv, a.active, a.flags};
         memcpy(account->activation[account->n_activation++], numbers, sizeof numbers);
         const float *waveform = NULL;
-        uint64_t first_frame = 0;
-        const size_t n_waveform = emg_muscle_take_waveform(m, &waveform, &first_frame);
+        uint64_t frame = 0;
+        const size_t n_waveform = emg_muscle_take_waveform(m, &waveform, &frame);
         memcpy(account->waveform + account->n_waveform, waveform, n_waveform * sizeof *waveform);
         account->n_waveform += n_waveform;
+        note_bursts(account, m);
         if (done % (tick * 20) == 0)
             note_fatigue(account->fatigue[account->n_fatigue++], m);
+        if (done == n / 2)
+            (void)emg_muscle_add_cycle(m, first_frame + n / 4, first_frame + n / 3);
     }
+    (void)emg_muscle_profile(m, account->profile[0], account->profile[1]);
     const float *psd = NULL;
     double f0_hz = 0, df_hz = 0;
     account->n_psd = emg_muscle_psd(m, &psd, &f0_hz, &df_hz);
     memcpy(account->psd, psd, account->n_psd * sizeof *psd);
+    return account;
+}
+
+static struct account *listen(const struct emg_muscle_config *config, const float *x, size_t n, uint32_t cut)
+{
+    struct emg_muscle *m = make_muscle(config);
+    struct account *account = listen_to(m, config, x, n, cut, 0);
     emg_muscle_destroy(m);
     return account;
 }
@@ -212,6 +247,99 @@ static void gives_the_same_bits_however_the_input_is_cut(void **state)
         free(whole);
         free(x);
     }
+}
+
+/* All that can leave a trace. */
+static void wear(struct emg_muscle *m, const float *x, size_t n)
+{
+    float mean[EMG_PROFILE_POINTS], sd[EMG_PROFILE_POINTS];
+    emg_muscle_begin_measurement(m, EMG_MEASURE_BASELINE);
+    emg_muscle_execute(m, x, n);
+    (void)emg_muscle_end_measurement(m);
+    (void)emg_muscle_fatigue(m);
+    assert_true(emg_muscle_add_cycle(m, n / 2, n / 2 + n / 10));
+    emg_muscle_interrupt(m, 2 * n);
+    emg_muscle_execute(m, x, n / 2 + 7);
+    assert_int_equal(emg_muscle_profile(m, mean, sd), 1);
+    emg_muscle_begin_stage(m);
+    emg_muscle_set_crosstalk(m, true);
+    emg_muscle_set_baseline(m, &(struct emg_baseline){50, -20});
+    emg_muscle_finish(m);
+    emg_muscle_begin_measurement(m, EMG_MEASURE_REST);
+    emg_muscle_execute(m, x + n / 2 - 99, n / 2 + 99);
+}
+
+static void after_a_restart_is_as_new_but_for_the_frame(void **state)
+{
+    (void)state;
+    static const double rates_hz[] = {2000, 48000};
+    for (size_t i = 0; i < 4; i++) {
+        const double rate_hz = rates_hz[i % 2];
+        struct emg_muscle_config config = muscle_config(rate_hz);
+        config.strides = true;
+        config.mode = i < 2 ? EMG_ONSET_AUTO : EMG_ONSET_STATIC;
+        size_t n = 0, n_junk = 0;
+        float *x = simulate(rate_hz, EMG_SIMULATE_STRIDE, 6, 9, &n);
+        float *junk = simulate(rate_hz, EMG_SIMULATE_STRIDE, 8, 5, &n_junk);
+        for (size_t k = 0; k < n_junk; k++)
+            junk[k] += 80 * (float)sin(6.2831853 * 49.8 * (double)k / rate_hz) +
+                       (k + 600 > n_junk ? 3000 : 0) + (k == n_junk - 9 ? 6000 : 0);
+        struct emg_muscle *fresh = make_muscle(&config), *used = make_muscle(&config);
+        wear(used, junk, n_junk);
+        const uint64_t first_frame = i == 0 ? 0 : 1234567;
+        if (i > 0) /* from frame 0 on a fresh one is as one that was restarted there */
+            emg_muscle_restart(fresh, first_frame);
+        emg_muscle_restart(used, first_frame);
+        assert_int_equal(emg_muscle_activation(used).flags, EMG_FLAG_UNSETTLED); /* nothing was lost */
+        assert_true(isnan(emg_muscle_baseline(used).mdf_hz) && isnan(emg_muscle_noise_uv(used)));
+        struct account *expected = listen_to(fresh, &config, x, n, 0, first_frame);
+        struct account *found = listen_to(used, &config, x, n, 3, first_frame);
+        assert_memory_equal(found, expected, sizeof *found);
+        assert_int_equal(emg_muscle_end_measurement(used).refusal, EMG_REFUSAL_CANCELLED);
+        assert_true(isfinite(found->profile[0][0]) &&
+                    (found->n_bursts >= 8 || config.mode == EMG_ONSET_STATIC));
+        free(expected);
+        free(found);
+        emg_muscle_destroy(fresh);
+        emg_muscle_destroy(used);
+        free(x);
+        free(junk);
+    }
+}
+
+static void takes_the_first_minute_anew_after_a_restart(void **state)
+{
+    (void)state;
+    const struct emg_muscle_config config = muscle_config(2000);
+    size_t n = 0;
+    float *x = simulate(2000, EMG_SIMULATE_STATIC, 61, 3, &n);
+    struct emg_muscle *m = make_muscle(&config);
+    emg_muscle_execute(m, x, n);
+    assert_true(isfinite(emg_muscle_fatigue(m).spectral.baseline_mdf_hz));
+    emg_muscle_restart(m, n);
+    emg_muscle_execute(m, x, n - 4000);
+    assert_true(isnan(emg_muscle_fatigue(m).spectral.baseline_mdf_hz));
+    emg_muscle_execute(m, x, 2000);
+    assert_true(isfinite(emg_muscle_fatigue(m).spectral.baseline_mdf_hz));
+    free(x);
+    emg_muscle_destroy(m);
+}
+
+static void measures_the_same_level_however_the_beginning_is_cut(void **state)
+{
+    (void)state;
+    const struct emg_muscle_config config = muscle_config(2000);
+    size_t n = 0;
+    float *x = simulate(2000, EMG_SIMULATE_STATIC, 1.6, 3, &n);
+    struct emg_muscle *whole = make_muscle(&config), *pieces = make_muscle(&config);
+    emg_muscle_execute(whole, x, n);
+    for (size_t k = 0; k < n; k++)
+        emg_muscle_execute(pieces, x + k, 1);
+    assert_true(isfinite(emg_muscle_level_uv(whole)));
+    assert_true(emg_muscle_level_uv(whole) == emg_muscle_level_uv(pieces));
+    free(x);
+    emg_muscle_destroy(whole);
+    emg_muscle_destroy(pieces);
 }
 
 static void lets_nothing_span_a_gap_and_keeps_what_it_knew(void **state)
@@ -342,6 +470,9 @@ int main(void)
         cmocka_unit_test(finds_amplitude_and_median_frequency_of_a_static_contraction_at_every_rate),
         cmocka_unit_test(pools_only_the_contractions_of_a_stride_and_knows_their_snr),
         cmocka_unit_test(gives_the_same_bits_however_the_input_is_cut),
+        cmocka_unit_test(after_a_restart_is_as_new_but_for_the_frame),
+        cmocka_unit_test(takes_the_first_minute_anew_after_a_restart),
+        cmocka_unit_test(measures_the_same_level_however_the_beginning_is_cut),
         cmocka_unit_test(lets_nothing_span_a_gap_and_keeps_what_it_knew),
         cmocka_unit_test(keeps_clipped_signal_out_of_the_spectrum_and_says_so),
         cmocka_unit_test(lowers_the_band_where_nyquist_demands),

@@ -48,8 +48,10 @@ static void begins_with_more_evidence_than_it_lasts_with(void **state)
     e.ci95_percent[1] = 0.1;
     expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WIDE_INTERVAL);
     e.ci95_percent[0] = 0.1;
-    e.ci95_percent[1] = 0.9; /* within what would be steady, did it hold 0 */
+    e.ci95_percent[1] = 1.1;
     expect(&e, EMG_VERDICT_UNDETERMINED, EMG_REASON_WAITING);
+    e.ci95_percent[1] = 0.9; /* whatever it is, it does not matter */
+    expect(&e, EMG_VERDICT_STEADY, EMG_REASON_FLAT);
     e.before = EMG_VERDICT_RECOVERING;
     expect(&e, EMG_VERDICT_RECOVERING, EMG_REASON_RISING);
 }

@@ -357,7 +357,7 @@ def write_wav(path, rate_hz, channels, full_scale_uv=5000, width=3):
 def write_bdf(path, rate_hz, channels, labels):
     """A plain BDF with records of one second; channels as above, in whole seconds."""
     n = len(channels)
-    fields = [(16, labels), (80, [""] * n), (8, ["uV"] * n), (8, ["-5000"] * n), (8, ["5000"] * n),
+    fields = [(16, labels), (80, [""] * n), (8, ["uV"] * n), (8, ["-5000"] * n), (8, ["4999.999"] * n),
               (8, ["-8388608"] * n), (8, ["8388607"] * n), (80, [""] * n), (8, [rate_hz] * n), (32, [""] * n)]
     seconds = len(channels[0]) // rate_hz
     header = b"\xffBIOSEMI" + b"".join(

@@ -268,7 +268,7 @@ class BadInput(unittest.TestCase):
             with self.subTest(endpoint):
                 self.check(USAGE, ["publish.data"], "emgd", "--source", "synth:rest", "--set", "publish.data=" + endpoint)
 
-    def test_curve_is_refused_rather_than_left_out(self):
+    def test_curve_without_its_keys_is_refused(self):
         self.check(USAGE, ["security.mode", "curve"], "emgd", "--source", "synth:rest", "--set", "security.mode=curve")
 
     def test_one_endpoint_for_both(self):

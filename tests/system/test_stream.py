@@ -22,7 +22,7 @@ import emgd
 COMMON = "v seq t frame session"
 FIELDS = {
     "status.json": COMMON + " state source rate_hz channels muscles frames gaps frames_lost ring_peak_percent"
-    " messages_dropped clock_ppm clock_ppm_se load_percent realtime latency_ms recording version",
+    " messages_dropped clock_ppm clock_ppm_se load_percent realtime latency_ms recording recording_failure measuring version",
     "activation.json": COMMON + " rms_uv envelope_uv percent_reference reference active quality flags",
     "fatigue.json": COMMON + " mdf_hz mdf_se_hz mnf_hz mnf_se_hz rms_uv ln_finsm5 ln_finsm5_se band_hz bursts seconds snr_db"
     " baseline_mdf_hz shift_percent slope_hz_per_min slope_percent_per_min slope_ci95_percent_per_min break_s"
@@ -40,6 +40,13 @@ FIELDS = {
     "event.quality.json": COMMON + " muscle quality flags",
     "event.gap.json": COMMON + " first_frame frames_lost cause",
     "event.device.json": COMMON + " state",
+    "event.session.json": COMMON + " state participant notes",
+    "event.stage.json": COMMON + " number label speed_m_s incline_percent",
+    "event.marker.json": COMMON + " label",
+    "event.rest.json": COMMON + " muscle accepted reason uv seconds snr_db flags",
+    "event.reference.json": COMMON + " muscle accepted reason method reference uv seconds contractions snr_db flags",
+    "event.baseline.json": COMMON + " muscle accepted reason mdf_hz mdf_se_hz seconds contractions snr_db flags",
+    "event.recording.json": COMMON + " state path seconds frames gaps reason",
     "reply.error.json": "ok error",
     "reply.ping.json": "ok version protocol",
     "reply.status.json": "ok status",
@@ -47,8 +54,14 @@ FIELDS = {
     "reply.devices.json": "ok devices backends",
     "reply.snapshot.json": "ok messages",
     "reply.shutdown.json": "ok",
+    "reply.session.start.json": "ok frame t session recording",
+    "reply.marker.json": "ok frame t",
+    "reply.rest.start.json": "ok muscles seconds frame end_frame",
+    "reply.record.start.json": "ok path frame",
+    "reply.record.stop.json": "ok path seconds frames gaps",
     "request.json": "command",
 }
+ARGUMENTS = "participant notes label speed_m_s incline_percent seconds muscles muscle method uv path"
 
 # A body of each kind at its fullest.
 EXAMPLES = {
@@ -88,6 +101,32 @@ EXAMPLES = {
     "waveform.json": {
         "v": 1, "seq": 1, "t": 0, "frame": 2399, "session": None, "array": {"dtype": "<f4", "shape": [100]},
         "rate_hz": 2004.54545, "first_frame": 0},
+    "event.session.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "20261123T074200Z-P07", "state": "started",
+        "participant": "P07", "notes": ""},
+    "event.stage.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "number": 1, "label": "10 km/h", "speed_m_s": 2.78,
+        "incline_percent": None},
+    "event.marker.json": {"v": 1, "seq": 1, "t": 0, "frame": 9, "session": None, "label": "stumbled"},
+    "event.rest.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "muscle": "left.soleus", "accepted": True,
+        "reason": None, "uv": 1.9, "seconds": 10, "snr_db": None, "flags": []},
+    "event.reference.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "muscle": "left.soleus", "accepted": False,
+        "reason": "why", "method": "mvc", "reference": None, "uv": 150, "seconds": 5, "contractions": 1,
+        "snr_db": 9, "flags": ["clipping"]},
+    "event.baseline.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "muscle": "left.soleus", "accepted": True,
+        "reason": None, "mdf_hz": 96, "mdf_se_hz": 0.8, "seconds": 22, "contractions": 80, "snr_db": 25, "flags": []},
+    "event.recording.json": {
+        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": None, "state": "failed", "path": "a.bdf", "seconds": 12,
+        "frames": 576000, "gaps": 1, "reason": "disk full"},
+    "reply.session.start.json": {"ok": True, "frame": 9, "t": 0, "session": "s1", "recording": None},
+    "reply.marker.json": {"ok": True, "frame": 9, "t": None},
+    "reply.rest.start.json": {
+        "ok": True, "muscles": ["left.soleus"], "seconds": 10, "frame": 9, "end_frame": 480009},
+    "reply.record.start.json": {"ok": True, "path": "a.bdf", "frame": 9},
+    "reply.record.stop.json": {"ok": True, "path": "a.bdf", "seconds": 12, "frames": 576000, "gaps": 1},
     "reply.error.json": {"ok": False, "id": {"a": [1]}, "error": {"code": "bad_json", "message": "no"}},
     "reply.ping.json": {"ok": True, "version": "0.1.0", "protocol": 1},
     "reply.shutdown.json": {"ok": True, "id": None},
@@ -97,7 +136,9 @@ EXAMPLES["status.json"] = {
     "v": 1, "seq": 1, "t": 0, "frame": 0, "session": None, "state": "running", "source": "synth:rest", "rate_hz": 48000,
     "channels": 2, "muscles": ["left.soleus", "right.channel_2"], "frames": 48000, "gaps": 1, "frames_lost": 480,
     "ring_peak_percent": 3.5, "messages_dropped": 0, "clock_ppm": -12.5, "clock_ppm_se": 0.5, "load_percent": 104.2,
-    "realtime": False, "latency_ms": {"p50": 1.5, "p99": None, "max": 12}, "recording": {"path": "a.bdf", "seconds": 2}, "version": "0.1.0"}
+    "realtime": False, "latency_ms": {"p50": 1.5, "p99": None, "max": 12}, "recording": {"path": "a.bdf", "seconds": 2},
+    "recording_failure": None, "version": "0.1.0", "measuring": {
+        "kind": "reference", "muscles": ["left.soleus"], "end_frame": 96000, "seconds_left": 1}}
 EXAMPLES["fatigue.json"] = {
     "v": 1, "seq": 1, "t": 0, "frame": 47999, "session": None, "mdf_hz": 95.7, "mdf_se_hz": 1.7, "mnf_hz": 110,
     "mnf_se_hz": 1.5, "rms_uv": 120, "ln_finsm5": -0.02,
@@ -128,6 +169,8 @@ class TheSchemas(unittest.TestCase):
         for name, fields in FIELDS.items():
             schema = schemas.schema(name)
             optional = {"id"} if name.startswith("re") else set()
+            if name == "request.json":
+                optional.update(ARGUMENTS.split())
             self.assertEqual(set(fields.split()), set(schema["required"]), name)
             self.assertEqual(set(fields.split()) | optional, set(schema["properties"]), name)
             self.assertIs(schema["additionalProperties"], False, name)
@@ -212,6 +255,13 @@ class TheSchemas(unittest.TestCase):
         change("reply.snapshot.json", "messages", 1, "topic", "activation.left.soleus")
         change("reply.snapshot.json", "messages", 1, "body", "mdf_hz", "high")
         change("request.json", "command", "fly")
+        change("request.json", "label", "ping takes no label")
+        change("request.json", "command", "marker")  # without its label
+        change("event.rest.json", "accepted", None)
+        change("event.reference.json", "reference", {"uv": 1})
+        change("event.session.json", "participant", "Jane Doe")
+        change("event.recording.json", "state", "paused")
+        change("reply.rest.start.json", "muscles", [])
 
 
 class StreamChecks:
@@ -733,13 +783,17 @@ class Control(unittest.TestCase):
         self.check_that_it_goes_on()
 
     def test_the_data_socket_takes_no_harm_from_what_subscribers_send(self):
+        monster = self.daemon.context.socket(zmq.XSUB)  # it is cut off
+        monster.connect(self.daemon.data)
+        monster.send(b"\x01" + b"t" * 100000)
         subscriber = self.daemon.context.socket(zmq.XSUB)
         subscriber.connect(self.daemon.data)
-        for message in (b"", b"\x00", b"\x02x", b"\x01" + b"t" * 100000, b"hello", bytes(range(256)), b"\x00never"):
+        for message in (b"", b"\x00", b"\x02x", b"\x01" + b"t" * 3000, b"hello", bytes(range(256)), b"\x00never"):
             subscriber.send(message)
         subscriber.send(b"\x01status")
         self.assertEqual(b"status", self.daemon.receive(subscriber)[0])
         subscriber.close(linger=0)
+        monster.close(linger=0)
         self.check_that_it_goes_on()
 
 

@@ -1,0 +1,52 @@
+#include "clients/arguments.h"
+#include "clients/emgctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { KEY_SIZE = 41 }; /* Z85 text of 32 bytes, and a NUL */
+
+/* Never over another file. Says what is wrong and returns false when it cannot be made. */
+static bool write_key(const char *path, mode_t mode, const char *comment, const char *key)
+{
+    char text[256];
+    const int n = snprintf(text, sizeof text, "# %s\n%s\n", comment, key);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    bool good = fd >= 0 && fchmod(fd, mode) == 0 && write(fd, text, (size_t)n) == n && fsync(fd) == 0;
+    const int failure = errno;
+    if (fd >= 0 && close(fd) != 0)
+        good = false;
+    if (!good)
+        fprintf(stderr, "emgctl: %s: %s\n", path,
+                fd < 0 && failure == EEXIST ? "exists already; a key is never written over"
+                                            : strerror(failure));
+    if (!good && fd >= 0)
+        (void)unlink(path);
+    return good;
+}
+
+int emg_ctl_keygen(const char *secret_path, const char *public_path)
+{
+    char public_key[KEY_SIZE], secret_key[KEY_SIZE];
+    if (zmq_curve_keypair(public_key, secret_key) != 0) {
+        fprintf(stderr, "emgctl: no keys can be made: %s\n", zmq_strerror(errno));
+        return EMG_EXIT_FAILED;
+    }
+    bool good = write_key(secret_path, S_IRUSR | S_IWUSR, "emgd: a secret key of CURVE; keep it to yourself",
+                          secret_key);
+    if (good && public_path != NULL)
+        good = write_key(public_path, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH, "emgd: a public key of CURVE",
+                         public_key);
+    explicit_bzero(secret_key, sizeof secret_key);
+    if (!good)
+        return EMG_EXIT_FAILED;
+    printf("%s\n", public_key);
+    fprintf(stderr, "emgctl: the secret key is in %s; the line above is the public one\n", secret_path);
+    return EMG_EXIT_DONE;
+}

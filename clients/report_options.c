@@ -1,0 +1,146 @@
+#include "clients/report_options.h"
+
+#include "daemon/version.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { OPTION_CONFIG = 1, OPTION_FORMAT, OPTION_SET, OPTION_HELP, OPTION_VERSION };
+
+static void print_help(void)
+{
+    (void)fputs(
+        "Usage: emgreport RECORDING [--config FILE] [--set KEY=VALUE]... [--format html|csv|jsonl] [-o OUT]\n"
+        "       emgreport --version | --help\n"
+        "\n"
+        "Analyses a recording (BDF, EDF, WAV, W64, RF64, FLAC) as emgd does live, as fast as it goes. What "
+        "its\n"
+        "annotations and the <name>.json beside it tell of the test is part of the report.\n"
+        "\n"
+        "  --config FILE    analyse as this configuration of emgd says\n"
+        "  --set KEY=VALUE  any configuration key, as in --set analysis.mains_hz=60\n"
+        "  --format html    one page to read and to print: plain words, figures, tables, methods\n"
+        "  --format csv     tables for a statistics program, in a directory (see below); needs -o\n"
+        "  --format jsonl   the lines that 'emgctl watch' would have shown live\n"
+        "                   (default: html when OUT ends in .html or .htm, else jsonl)\n"
+        "  -o OUT           write to this file instead of standard output, or for csv to this new "
+        "directory.\n"
+        "                   It appears when it is complete, readable by its owner only; a failed run leaves\n"
+        "                   nothing, and what was there before is untouched\n"
+        "\n"
+        "csv writes six tables (RFC 4180, UTF-8, one header line, units in the names, empty: not known).\n"
+        "Times are seconds since the recording began; `stage` counts the stages of stages.csv from 1 and is\n"
+        "empty outside of them. A recording without stages is one stage, \"whole recording\".\n"
+        "\n"
+        "  bursts.csv    a contraction a line: muscle, onset, duration, RMS, peak, iEMG, percent of "
+        "reference, SNR\n"
+        "  strides.csv   a gait cycle a line: side, begin, duration, cadence, source\n"
+        "  fatigue.csv   a muscle and second a line: MDF, MNF with standard errors, RMS, trend, verdict, "
+        "reason\n"
+        "  stages.csv    a stage and muscle a line: RMS, contractions, MDF at begin and end, trend, verdict, "
+        "quality\n"
+        "  summary.csv   a quantity a line: load share, symmetry, cadence (median and quartiles), verdicts, "
+        "noise\n"
+        "  events.csv    an event a line: session, stages, markers, measurements with their evidence, gaps\n",
+        stdout);
+}
+
+static enum emg_report_parsed usage(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "emgreport: %s: %s; see emgreport --help\n", what, why);
+    return EMG_REPORT_USAGE;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+    const size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+static bool find_format(const char *name, enum emg_report_format *format)
+{
+    static const char *const names[] = {
+        [EMG_REPORT_JSONL] = "jsonl", [EMG_REPORT_CSV] = "csv", [EMG_REPORT_HTML] = "html"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *format = (enum emg_report_format)i;
+            return true;
+        }
+    return false;
+}
+
+static bool is_same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static enum emg_report_parsed check(struct emg_report_options *options, const char *format)
+{
+    const char *output = options->output;
+    if (format == NULL)
+        format = output != NULL && (ends_in(output, ".html") || ends_in(output, ".htm")) ? "html" : "jsonl";
+    if (!find_format(format, &options->format))
+        return usage(format, "no such format; there are html, csv and jsonl");
+    if (options->format == EMG_REPORT_CSV && output == NULL)
+        return usage("--format csv", "needs -o DIRECTORY, since it is several tables");
+    if (output != NULL && output[0] == '\0')
+        return usage("-o", "an empty name");
+    if (output != NULL && is_same_file(output, options->recording))
+        return usage(output, "is the recording itself");
+    if ((size_t)snprintf(options->spec, sizeof options->spec, "source.spec=file:%s", options->recording) >=
+        sizeof options->spec)
+        return usage("RECORDING", "the path is too long");
+    options->settings[options->n_settings++] = options->spec;
+    return EMG_REPORT_GO_ON;
+}
+
+enum emg_report_parsed emg_report_parse(struct emg_report_options *options, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"config", required_argument, NULL, OPTION_CONFIG},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        {"set", required_argument, NULL, OPTION_SET},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {NULL, 0, NULL, 0},
+    };
+    *options = (struct emg_report_options){.recording = NULL};
+    const char *format = NULL;
+    opterr = 0;
+    int option = 0;
+    while ((option = getopt_long(argc, argv, ":o:", table, NULL)) != -1) {
+        switch (option) {
+        case OPTION_CONFIG:
+            options->config = optarg;
+            break;
+        case OPTION_FORMAT:
+            format = optarg;
+            break;
+        case OPTION_SET:
+            if (options->n_settings == EMG_REPORT_SETTINGS_MAX)
+                return usage("--set", "too many of them");
+            options->settings[options->n_settings++] = optarg;
+            break;
+        case 'o':
+            options->output = optarg;
+            break;
+        case OPTION_HELP:
+            print_help();
+            return EMG_REPORT_TOLD;
+        case OPTION_VERSION:
+            (void)printf("emgreport %s\n", EMG_VERSION);
+            return EMG_REPORT_TOLD;
+        default:
+            return usage(argv[optind - 1], option == ':' ? "needs a value" : "no such option");
+        }
+    }
+    if (optind + 1 != argc)
+        return usage(optind == argc ? "RECORDING" : argv[optind + 1],
+                     optind == argc ? "is missing" : "what is this for?");
+    options->recording = argv[optind];
+    return check(options, format);
+}
