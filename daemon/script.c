@@ -78,16 +78,20 @@ static bool read_step(const char *text, uint64_t frame, const struct names *name
     return false;
 }
 
-/* Keeps the order of what happened at the same frame. */
+/* By frame, and what happened at the same frame in the order of the file. */
+static int compare_steps(const void *a, const void *b)
+{
+    const struct emg_script_step *x = a, *y = b;
+    if (x->frame != y->frame)
+        return x->frame < y->frame ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
 static void sort_steps(struct emg_script *script)
 {
-    for (size_t i = 1; i < script->n_steps; i++) {
-        const struct emg_script_step step = script->steps[i];
-        size_t k = i;
-        for (; k > 0 && script->steps[k - 1].frame > step.frame; k--)
-            script->steps[k] = script->steps[k - 1];
-        script->steps[k] = step;
-    }
+    for (size_t i = 0; i < script->n_steps; i++)
+        script->steps[i].order = i;
+    qsort(script->steps, script->n_steps, sizeof script->steps[0], compare_steps);
 }
 
 /* The number that the annotation `word` has for `key`; returns false when there is no such annotation. */

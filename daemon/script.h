@@ -15,6 +15,7 @@
 
 struct emg_script_step {
     uint64_t frame;           /* it happened before this one, of the stream that was recorded */
+    size_t order;             /* in the file */
     uint64_t frames_lost;     /* > 0: a gap, which the recording has padded; else a command */
     enum emg_gap_cause cause; /* of a gap */
     struct emg_command command;

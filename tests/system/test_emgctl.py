@@ -129,7 +129,7 @@ try "emgctl --control $3 reference muscles=left.soleus,right.g"
         done = subprocess.run(["bash", "-c", script, "bash", str(emgd.SOURCE_DIR / "clients" / "emgctl.bash-completion"),
                                str(emgd.programs), self.daemon.control], capture_output=True, text=True, timeout=emgd.PATIENCE_S)
         self.assertEqual(["session", "start stop", "speed_m_s=", "dynamic_peak",
-                          "left.soleus left.gastrocnemius_medialis", "right.gastrocnemius_medialis"],
+                          "left.soleus left.gastrocnemius_medialis", "left.soleus,right.gastrocnemius_medialis"],
                          done.stdout.splitlines(), done.stderr)
 
 
