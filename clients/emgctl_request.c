@@ -54,20 +54,20 @@ static void print_indented(const char *text)
     putchar('\n');
 }
 
-static int print_done(const char *text)
+static int print_done(const struct emg_ctl_request *request, const char *text, const json_t *reply)
 {
-    print_indented(text);
+    if (!request->sentence || !emg_ctl_reply_print(request, reply))
+        print_indented(text);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return EMG_EXIT_DONE;
     fprintf(stderr, "emgctl: cannot write to standard output: %s\n", strerror(errno));
     return EMG_EXIT_FAILED;
 }
 
-/* Of a text from elsewhere: a terminal must not take it for commands. */
-static void print_plain(const char *text)
+void emg_ctl_print_plain(FILE *out, const char *text)
 {
     for (const char *c = text; *c != '\0'; c++)
-        fputc((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c, stderr);
+        fputc((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c, out);
 }
 
 static int print_error(const char *command, const json_t *error)
@@ -75,10 +75,10 @@ static int print_error(const char *command, const json_t *error)
     const char *message = json_string_value(json_object_get(error, "message"));
     const char *code = json_string_value(json_object_get(error, "code"));
     fprintf(stderr, "emgctl: %s: ", command);
-    print_plain(message != NULL ? message : "refused without a message");
+    emg_ctl_print_plain(stderr, message != NULL ? message : "refused without a message");
     if (code != NULL) {
         fputs(" (", stderr);
-        print_plain(code);
+        emg_ctl_print_plain(stderr, code);
         fputc(')', stderr);
     }
     const char *near =
@@ -101,26 +101,47 @@ static int print_reply(const struct emg_ctl_request *request, const char *text, 
     else if (id != NULL && !json_equal(id, json_object_get(request->body, "id")))
         fprintf(stderr, "emgctl: %s replied to another request\n", request->endpoint);
     else if (json_is_true(ok))
-        code = print ? print_done(text) : EMG_EXIT_DONE;
+        code = print ? print_done(request, text, reply) : EMG_EXIT_DONE;
     else
         code = print_error(request->command, json_object_get(reply, "error"));
     return code;
 }
 
-static int receive_reply(const struct emg_ctl_request *request, void *socket, json_t **out)
+/* Says what is wrong and returns false when there is no reply to receive. */
+static bool wait_for_reply(const struct emg_ctl_request *request, void *socket)
 {
-    zmq_msg_t message;
-    zmq_msg_init(&message);
+    zmq_pollitem_t items[] = {
+        {.socket = socket, .events = ZMQ_POLLIN},
+        {.fd = request->stop_fd, .events = ZMQ_POLLIN},
+    };
+    const int n_items = request->stop_fd >= 0 ? 2 : 1;
     int n;
     do
-        n = zmq_msg_recv(&message, socket, 0);
+        n = zmq_poll(items, n_items, (long)(request->timeout_s * 1000));
     while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        zmq_msg_close(&message);
+    if (items[0].revents != 0)
+        return true;
+    if (n > 0)
+        fprintf(stderr, "emgctl: not waiting for the reply any more; emgd may have begun %s\n",
+                request->command);
+    else
         fprintf(stderr,
                 "emgctl: no reply from %s within %g s: is emgd running, and is this its control endpoint? "
                 "(--control ENDPOINT, --timeout SECONDS)\n",
                 request->endpoint, request->timeout_s);
+    return false;
+}
+
+static int receive_reply(const struct emg_ctl_request *request, void *socket, json_t **out)
+{
+    if (!wait_for_reply(request, socket))
+        return EMG_EXIT_FAILED;
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    const int n = zmq_msg_recv(&message, socket, ZMQ_DONTWAIT);
+    if (n < 0) {
+        zmq_msg_close(&message);
+        fprintf(stderr, "emgctl: cannot receive from %s: %s\n", request->endpoint, zmq_strerror(errno));
         return EMG_EXIT_FAILED;
     }
     char *text = strndup(zmq_msg_data(&message), (size_t)n);
@@ -139,7 +160,6 @@ static bool configure(void *socket, double timeout_s)
     const int linger_ms = 0;
     const int timeout_ms = (int)(timeout_s * 1000);
     return zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) == 0 &&
-           zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms) == 0 &&
            zmq_setsockopt(socket, ZMQ_SNDTIMEO, &timeout_ms, sizeof timeout_ms) == 0;
 }
 

@@ -1,78 +1,227 @@
 #include "clients/emgctl_words.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define METHODS                                                                                              \
-    "  method=METHOD    mvc (default): as hard as you can, the highest RMS over 0.5 s counts\n"              \
-    "                   submaximal: a contraction held, its RMS counts\n"                                    \
-    "                   dynamic_peak, dynamic_mean: go on walking or running, at least 5 contractions\n"
+#define METHOD(is_needed)                                                                                    \
+    {                                                                                                        \
+        "method", "METHOD", EMG_CTL_METHOD, is_needed,                                                       \
+            "mvc (default): as hard as you can, the highest RMS over 0.5 s counts\n"                         \
+            "submaximal: a contraction held, its RMS counts\n"                                               \
+            "dynamic_peak, dynamic_mean: go on walking or running; mean of the\n"                            \
+            "contractions' peaks, or mean over the task"                                                     \
+    }
+#define SECONDS(text)                                                                                        \
+    {                                                                                                        \
+        "seconds", "S", EMG_CTL_JSON, false, text                                                            \
+    }
+#define LABEL                                                                                                \
+    {                                                                                                        \
+        "label", "TEXT", EMG_CTL_TEXT, true, "one line, 64 bytes at most"                                    \
+    }
+#define WAITS                                                                                                \
+    "exit code 1 when one of them is refused (the reason is told) or none comes.\n"                          \
+    "--json: the results as JSON lines; --no-wait: only the reply"
+
+const char *const emg_ctl_methods[] = {"mvc", "submaximal", "dynamic_peak", "dynamic_mean", NULL};
 
 const struct emg_ctl_word emg_ctl_words[] = {
-    {"session start", "session.start", "participant= notes=", false, "begin the test of a participant",
-     "  participant=CODE a code such as P07, never a name: letters, digits, - and _, 16 at most\n"
-     "  notes=TEXT       one line, 120 bytes at most; no names either\n"
-     "Everything that was measured before is forgotten. To report on the test later, begin a recording "
-     "first.\n"
-     "Example: emgctl session start participant=P07 notes=\"second visit\"\n"},
-    {"session stop", "session.stop", "", false, "end it", "Example: emgctl session stop\n"},
-    {"rest", "rest.start", "seconds=", true, "measure the noise of each muscle at rest",
-     "  seconds=S        1 to 3600 (10)\n"
-     "Lie or sit still, muscles relaxed. Waits for the result; exit code 1 when one is refused.\n"
-     "Example: emgctl rest seconds=10\n"},
-    {"reference", "reference.start", "muscles= seconds= method=", true, "measure what 100 percent is",
-     "  muscles=NAMES    as in left.soleus,right.soleus; or all\n"
-     "  seconds=S        1 to 3600 (5)\n" METHODS
-     "Soleus: knee bent to about 90 degrees. Gastrocnemius: knee straight. Push the forefoot down against\n"
-     "resistance, hold, let go. Waits for the result; exit code 1 when one is refused.\n"
-     "Example: emgctl reference muscles=left.soleus seconds=8\n"},
-    {"reference set", "reference.set", "muscle= uv= method=", false,
-     "tell a reference that was measured elsewhere",
-     "  muscle=NAME      as in left.soleus\n"
-     "  uv=MICROVOLTS    RMS that counts as 100 percent\n" METHODS
-     "Example: emgctl reference set muscle=left.soleus uv=320 method=mvc\n"},
-    {"baseline", "baseline.start", "seconds=", true, "measure the median frequency when fresh",
-     "  seconds=S        1 to 3600 (60), within one stage\n"
-     "Shifts are told from it; without it, from the first minute. Waits for the result; exit code 1 when one "
-     "is\n"
-     "refused.\n"
-     "Example: emgctl baseline seconds=60\n"},
-    {"stage", "stage", "label= speed_m_s= incline_percent=", false, "begin the next stage of the run",
-     "  label=TEXT       64 bytes at most\n"
-     "  speed_m_s=V      of the treadmill, 0 to 20 (10 km/h are 2.78)\n"
-     "  incline_percent=P  -50 to 50\n"
-     "Trends and verdicts begin anew.\n"
-     "Example: emgctl stage label=\"10 km/h\" speed_m_s=2.78 incline_percent=1\n"},
-    {"marker", "marker", "label=", false, "mark this moment",
-     "  label=TEXT       64 bytes at most\n"
-     "Example: emgctl marker label=\"stumbled\"\n"},
-    {"record start", "record.start", "path=", false, "begin a recording",
-     "  path=FILE        inside recording.directory; default: by time and participant\n"
-     "Filters, spectra and trends begin anew, so that a report of the recording gives the live numbers "
-     "again.\n"
-     "Example: emgctl record start\n"},
-    {"record stop", "record.stop", "", false, "end it", "Example: emgctl record stop\n"},
-    {"status", "status", "", false, "the last status message", "Example: emgctl status\n"},
-    {"snapshot", "snapshot", "", false, "the last message of every topic without an array",
-     "Example: emgctl snapshot\n"},
-    {"config", "config", "", false, "the configuration in effect", "Example: emgctl config\n"},
-    {"devices", "devices", "", false, "the capture devices", "Example: emgctl devices\n"},
-    {"ping", "ping", "", false, "whether emgd is there", "Example: emgctl ping\n"},
-    {"shutdown", "shutdown", "", false, "end emgd", "Example: emgctl shutdown\n"},
-    {"watch", NULL, "activation. fatigue. event. status burst. stride. leg. symmetry.", false,
-     "print the stream as JSON lines",
-     "  TOPIC...         topics that begin so; none: every topic\n"
-     "  --count N, --seconds S  end after so many lines, or so long\n"
-     "Example: emgctl watch fatigue. event.\n"},
-    {"repair", NULL, "", false, "make a recording readable that was not closed",
-     "  FILE...          BDF or EDF; what is whole in it is kept\n"
-     "Example: emgctl repair 20261123T074200Z-P07.bdf\n"},
-    {"keygen", NULL, "", false, "make a pair of keys for security.mode \"curve\"",
-     "  --secret FILE    where the secret key goes (emg.secret); for its owner only, never over another "
-     "file\n"
-     "  --public FILE    where the public key goes, too; it is printed in any case\n"
-     "Example: emgctl keygen --secret ~/.config/emgd/secret\n"},
-    {"help", NULL, "", false, "say more of a command", "Example: emgctl help reference\n"},
+    {
+        .words = "session start",
+        .wire = "session.start",
+        .action = EMG_CTL_REQUEST,
+        .summary = "begin the test of a participant",
+        .arguments = {{"participant", "CODE", EMG_CTL_TEXT, true,
+                       "such as P07, never a name: 1 to 16 letters, digits, - and _, with a\n"
+                       "digit and no more than three letters in a row"},
+                      {"notes", "TEXT", EMG_CTL_TEXT, false, "one line, 120 bytes at most; no names either"}},
+        .more = "Everything that was measured before is forgotten. To report on the test later,\n"
+                "begin a recording first (emgctl record start).",
+        .gives = "the session's id, and the recording that it goes into",
+        .example = "emgctl session start participant=P07 notes=\"second visit\"",
+    },
+    {
+        .words = "session stop",
+        .wire = "session.stop",
+        .action = EMG_CTL_REQUEST,
+        .summary = "end it",
+        .gives = "the frame and the time of its end",
+        .example = "emgctl session stop",
+    },
+    {
+        .words = "rest",
+        .wire = "rest.start",
+        .action = EMG_CTL_MEASURE,
+        .summary = "measure the noise of each muscle at rest",
+        .arguments = {SECONDS("seconds, 1 to 3600 (10)")},
+        .more = "Lie or sit still, muscles relaxed.",
+        .gives = "for each muscle its noise in microvolts RMS, when the time is over;\n" WAITS,
+        .example = "emgctl rest seconds=10",
+    },
+    {
+        .words = "reference",
+        .wire = "reference.start",
+        .action = EMG_CTL_MEASURE,
+        .summary = "measure what 100 percent is",
+        .arguments = {{"muscles", "NAMES", EMG_CTL_MUSCLES, true, "such as left.soleus,right.soleus; or all"},
+                      SECONDS("seconds, 1 to 3600 (5)"),
+                      METHOD(false)},
+        .more = "Soleus: knee bent to about 90 degrees. Gastrocnemius: knee straight. Push the\n"
+                "forefoot down against resistance. Dynamic methods: go on walking or running.",
+        .gives = "for each muscle what counts as 100 percent, in microvolts RMS, when the\n"
+                 "time is over; " WAITS,
+        .example = "emgctl reference muscles=left.soleus seconds=5 method=mvc",
+    },
+    {
+        .words = "reference set",
+        .wire = "reference.set",
+        .action = EMG_CTL_REQUEST,
+        .summary = "tell a reference that was measured elsewhere",
+        .arguments = {{"muscle", "NAME", EMG_CTL_MUSCLE, true, "such as left.soleus"},
+                      {"uv", "U", EMG_CTL_JSON, true,
+                       "microvolts RMS that count as 100 percent, 0.001 to 1000000"},
+                      METHOD(false)},
+        .gives = "the frame and the time from which it counts",
+        .example = "emgctl reference set muscle=left.soleus uv=320 method=mvc",
+    },
+    {
+        .words = "baseline",
+        .wire = "baseline.start",
+        .action = EMG_CTL_MEASURE,
+        .summary = "measure the median frequency when fresh",
+        .arguments = {SECONDS("seconds, 1 to 3600 (60), within one stage")},
+        .more = "Go on walking or running. Shifts are told from it; without it, from the first\n"
+                "minute.",
+        .gives = "for each muscle its median frequency in Hz with the standard error, when\n"
+                 "the time is over; " WAITS,
+        .example = "emgctl baseline seconds=60",
+    },
+    {
+        .words = "stage",
+        .wire = "stage",
+        .action = EMG_CTL_REQUEST,
+        .summary = "begin the next stage of the run",
+        .arguments = {LABEL,
+                      {"speed_m_s", "V", EMG_CTL_JSON, false,
+                       "metres per second, 0 to 20 (10 km/h are 2.78)"},
+                      {"incline_percent", "P", EMG_CTL_JSON, false, "percent, -50 to 50"}},
+        .more = "Trends and verdicts begin anew.",
+        .gives = "the frame and the time at which it begins",
+        .example = "emgctl stage label=\"10 km/h\" speed_m_s=2.78 incline_percent=1",
+    },
+    {
+        .words = "marker",
+        .wire = "marker",
+        .action = EMG_CTL_REQUEST,
+        .summary = "mark this moment",
+        .arguments = {LABEL},
+        .gives = "its frame and time",
+        .example = "emgctl marker label=stumbled",
+    },
+    {
+        .words = "record start",
+        .wire = "record.start",
+        .action = EMG_CTL_REQUEST,
+        .summary = "begin a recording",
+        .arguments = {{"path", "FILE", EMG_CTL_TEXT, false,
+                       "inside emgd's recording.directory (named by time and participant)"}},
+        .more = "Filters, spectra and trends begin anew, so that a report of the recording gives\n"
+                "the live numbers again. No file is ever written over.",
+        .gives = "the path and the first frame",
+        .example = "emgctl record start",
+    },
+    {
+        .words = "record stop",
+        .wire = "record.stop",
+        .action = EMG_CTL_REQUEST,
+        .summary = "end it",
+        .gives = "the path, seconds, frames and gaps, once the file is complete",
+        .example = "emgctl record stop",
+    },
+    {
+        .words = "status",
+        .wire = "status",
+        .action = EMG_CTL_REQUEST,
+        .summary = "the last status message",
+        .gives = "its body: state, source, muscles, losses, clock, recording, measurement",
+        .example = "emgctl status",
+    },
+    {
+        .words = "snapshot",
+        .wire = "snapshot",
+        .action = EMG_CTL_REQUEST,
+        .summary = "the last message of every topic without an array",
+        .gives = "a list of topics and bodies",
+        .example = "emgctl snapshot",
+    },
+    {
+        .words = "config",
+        .wire = "config",
+        .action = EMG_CTL_REQUEST,
+        .summary = "the configuration in effect",
+        .gives = "every key with its value",
+        .example = "emgctl config",
+    },
+    {
+        .words = "devices",
+        .wire = "devices",
+        .action = EMG_CTL_REQUEST,
+        .summary = "the capture devices",
+        .gives = "for each backend its devices",
+        .example = "emgctl devices",
+    },
+    {
+        .words = "ping",
+        .wire = "ping",
+        .action = EMG_CTL_REQUEST,
+        .summary = "whether emgd is there",
+        .gives = "its version, and the protocol's",
+        .example = "emgctl ping",
+    },
+    {
+        .words = "shutdown",
+        .wire = "shutdown",
+        .action = EMG_CTL_REQUEST,
+        .summary = "end emgd",
+        .gives = "that it is on its way",
+        .example = "emgctl shutdown",
+    },
+    {
+        .words = "watch",
+        .action = EMG_CTL_WATCH,
+        .summary = "print the stream as JSON lines",
+        .others = "[TOPIC]...",
+        .completions = "activation. burst. event. fatigue. leg. profile. spectrum. status stride. symmetry. "
+                       "waveform.",
+        .more = "A TOPIC stands for all topics that begin so; none: every topic.",
+        .gives = "one line a message, {\"topic\": ..., ...body}, until the stream ends",
+        .example = "emgctl watch fatigue. event.",
+    },
+    {
+        .words = "repair",
+        .action = EMG_CTL_REPAIR,
+        .summary = "make a recording readable that was not closed",
+        .others = "FILE...",
+        .completions = "",
+        .more = "Every whole record, with its annotations, is kept. emgd need not run.",
+        .gives = "for each file what is in it and what was done",
+        .example = "emgctl repair 20261123T074200Z-P07.bdf",
+    },
+    {
+        .words = "keygen",
+        .action = EMG_CTL_KEYGEN,
+        .summary = "make a pair of keys for security.mode \"curve\"",
+        .more = "No file is ever written over. The secret key's file is its owner's alone.",
+        .gives = "the public key, for emgd's allowed_keys",
+        .example = "emgctl keygen --secret ~/.config/emgd/secret --public emg.key",
+    },
+    {
+        .words = "help",
+        .action = EMG_CTL_HELP,
+        .summary = "say more of a command",
+        .others = "[COMMAND]",
+        .gives = "its arguments with units and ranges, an example, what comes back",
+        .example = "emgctl help reference",
+    },
 };
 const size_t emg_ctl_n_words = sizeof emg_ctl_words / sizeof emg_ctl_words[0];
 
@@ -95,7 +244,7 @@ const struct emg_ctl_word *emg_ctl_word_find(const char *const *words, size_t n,
     for (size_t i = 0; i < emg_ctl_n_words; i++) {
         const struct emg_ctl_word *word = &emg_ctl_words[i];
         size_t k = matching(word, words, n);
-        if (n > 0 && word->wire != NULL && strcmp(words[0], word->wire) == 0)
+        if (k == 0 && n > 0 && word->wire != NULL && strcmp(words[0], word->wire) == 0)
             k = 1;
         if (k > *used) {
             best = word;
@@ -103,6 +252,22 @@ const struct emg_ctl_word *emg_ctl_word_find(const char *const *words, size_t n,
         }
     }
     return best;
+}
+
+static const struct emg_ctl_argument *own_argument(const struct emg_ctl_word *word, const char *key)
+{
+    for (size_t i = 0; word->arguments[i].key != NULL; i++)
+        if (strcmp(word->arguments[i].key, key) == 0)
+            return &word->arguments[i];
+    return NULL;
+}
+
+const struct emg_ctl_argument *emg_ctl_word_argument(const struct emg_ctl_word *word, const char *key)
+{
+    const struct emg_ctl_argument *argument = word != NULL ? own_argument(word, key) : NULL;
+    for (size_t i = 0; argument == NULL && i < emg_ctl_n_words; i++)
+        argument = own_argument(&emg_ctl_words[i], key);
+    return argument;
 }
 
 /* Levenshtein's distance. */
@@ -138,7 +303,8 @@ const char *emg_ctl_word_suggest(const char *word)
         const size_t by_words = edits(word, known->words);
         const size_t distance = by_wire < by_words ? by_wire : by_words;
         const char *space = strchr(known->words, ' ');
-        const bool is_half = space != NULL && strncmp(word, known->words, strlen(word)) == 0;
+        const bool is_half =
+            space != NULL && word[0] != '\0' && strncmp(word, known->words, strlen(word)) == 0;
         if (distance < best || (is_half && nearest == NULL)) {
             best = distance < best ? distance : best;
             nearest = known->words;
@@ -147,15 +313,11 @@ const char *emg_ctl_word_suggest(const char *word)
     return nearest;
 }
 
-void emg_ctl_word_print(const struct emg_ctl_word *word)
+bool emg_ctl_word_is_first(const char *first)
 {
-    printf("emgctl %s: %s\n\n%s", word->words, word->summary, word->help);
-    if (word->wire != NULL && strcmp(word->wire, word->words) != 0)
-        printf("On the wire, and as well here: %s\n", word->wire);
-}
-
-void emg_ctl_words_print(void)
-{
+    const size_t n = strlen(first);
     for (size_t i = 0; i < emg_ctl_n_words; i++)
-        printf("  %-15s %s\n", emg_ctl_words[i].words, emg_ctl_words[i].summary);
+        if (strncmp(emg_ctl_words[i].words, first, n) == 0 && emg_ctl_words[i].words[n] == ' ')
+            return true;
+    return false;
 }

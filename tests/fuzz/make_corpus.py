@@ -82,7 +82,8 @@ def recordings():
     marked = edf([soleus, annotations], annotations=[
         (0, note("0.001", "hop", "0.5") + note("0.002", "\u00e9t\u00e9\x14two")),
         (1, b"+0.01\x14BAD_gap\x14\0-1\x14before\x14\0"),
-        (2, b"+0.02\x15x\x14damaged\x14\0+99999999999\x14far\x14\0\xff\xfe"),
+        (2, b"+0.02\x15x\x14damaged\x14\0+99999999999\x14far\x14\0"
+            b"+0.02\x14\xed\xa0\x80 \xf4\x90\x80\x80 \xc0\x80 \xc2\x85\x14\0\xff\xfe"),
     ])
     script = edf([signal("EMG L SOL", 20), signal("SW L", 20), signal("BDF Annotations", 120, "", ("-1", "1"))],
                  record_s="0.02", annotations=[
