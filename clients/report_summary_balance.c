@@ -190,7 +190,9 @@ static void write_quality(const struct emg_report *r, FILE *out)
         least = fmin(least, usable);
         doubtful |= (uint64_t)(usable < USABLE_PERCENT) << i;
     }
-    if (doubtful == 0) {
+    if (least >= 100) {
+        (void)fputs("<p>Every signal could be used all the time.</p>\n", out);
+    } else if (doubtful == 0) {
         (void)fprintf(out, "<p>Every signal could be used at least %.0f\xc2\xa0%% of the time.</p>\n",
                       floor(least));
     } else {
