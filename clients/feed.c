@@ -10,12 +10,16 @@
 #include <unistd.h>
 #include <zmq.h>
 
+enum { ARRAY_SIZE = 256 * 1024 };
+
 struct emg_feed {
     void *context, *socket;
     json_t *json;
-    size_t n_parts, topic_bytes, body_bytes; /* as received, even where that was too long to be kept */
+    size_t n_parts; /* as received, even where something was too long to be kept */
+    size_t topic_bytes, body_bytes, array_bytes;
     char topic[EMG_TOPIC_SIZE];
     char body[EMG_BODY_SIZE];
+    char array[ARRAY_SIZE];
 };
 
 static bool set_int(void *socket, int option, int value)
@@ -69,6 +73,18 @@ bool emg_feed_subscribe(struct emg_feed *feed, const char *prefix)
     return zmq_setsockopt(feed->socket, ZMQ_SUBSCRIBE, prefix, strlen(prefix)) == 0;
 }
 
+void emg_feed_unsubscribe(struct emg_feed *feed, const char *prefix)
+{
+    (void)zmq_setsockopt(feed->socket, ZMQ_UNSUBSCRIBE, prefix, strlen(prefix));
+}
+
+int emg_feed_fd(const struct emg_feed *feed)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    return zmq_getsockopt(feed->socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
 enum emg_feed_wake emg_feed_wait(struct emg_feed *feed, int stop_fd, long timeout_ms)
 {
     zmq_pollitem_t items[] = {
@@ -106,6 +122,8 @@ static bool receive(struct emg_feed *feed)
             feed->topic_bytes = keep(feed->topic, sizeof feed->topic, &part);
         else if (feed->n_parts == 1)
             feed->body_bytes = keep(feed->body, sizeof feed->body, &part);
+        else if (feed->n_parts == 2)
+            feed->array_bytes = keep(feed->array, sizeof feed->array, &part);
         more = zmq_msg_more(&part) != 0;
     }
     zmq_msg_close(&part);
@@ -158,6 +176,8 @@ bool emg_feed_take(struct emg_feed *feed, struct emg_feed_message *message)
     if (message->problem == NULL) {
         message->body = flatten(feed->body);
         message->json = feed->json;
+        message->array = feed->n_parts == 3 ? feed->array : NULL;
+        message->array_bytes = feed->n_parts == 3 ? feed->array_bytes : 0;
     }
     return true;
 }

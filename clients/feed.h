@@ -20,6 +20,8 @@ struct emg_feed_message {
     const char *topic;
     const char *body; /* one JSON object in one line, NUL-terminated */
     const json_t *json;
+    const void *array; /* raw little-endian float32 [array_bytes], as the body describes it; NULL: none */
+    size_t array_bytes;
     const char *problem; /* NULL: none */
 };
 
@@ -41,6 +43,13 @@ struct emg_feed *emg_feed_create(const struct emg_feed_source *source, const cha
 
 /* Adds the topics that begin with prefix; returns false with errno. */
 bool emg_feed_subscribe(struct emg_feed *feed, const char *prefix);
+
+/* Takes one such prefix back. */
+void emg_feed_unsubscribe(struct emg_feed *feed, const char *prefix);
+
+/* A descriptor for a loop of one's own: whenever it is readable, and after each call of subscribe and
+ * unsubscribe, messages may be waiting; all have to be taken. Belongs to the feed. */
+int emg_feed_fd(const struct emg_feed *feed);
 
 /* Waits for the first of those above; timeout_ms -1: for ever. STOP goes before READY. */
 enum emg_feed_wake emg_feed_wait(struct emg_feed *feed, int stop_fd, long timeout_ms);
