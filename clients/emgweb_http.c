@@ -267,6 +267,9 @@ int emg_web_http_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         if (c != NULL)
             abandon(c);
         return 0;
+    case LWS_CALLBACK_HTTP_BODY:
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return 0; /* it has its answer */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return 1; /* a WebSocket has to name its protocol */
     default:

@@ -88,9 +88,9 @@ static void finish(void *user)
 
 static bool spawn(struct emg_web_report *report, const char *program, const char *recording)
 {
-    extern char **environ;
-    char *const arguments[] = {(char[]){"emgreport"}, (char *)(uintptr_t)recording, (char[]){"--format"},
-                               (char[]){"html"}, NULL};
+    char name[] = "emgreport", option[] = "--format", format[] = "html", path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s", recording);
+    char *const arguments[] = {name, path, option, format, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The linters over the tree. Arguments: which (format, cppcheck or tidy), the source tree, the build tree with compile_commands.json.
+# The linters over the tree. Arguments: which (format, cppcheck, tidy or web), the source tree, the build tree with compile_commands.json.
 set -eu
 cd "$2"
 case $1 in
@@ -8,4 +8,6 @@ case $1 in
     --suppress=missingIncludeSystem -I. dsp daemon clients tests ;;
   # The tests are compiled with every warning; the deeper look is for what runs on somebody's leg.
   tidy) find dsp daemon clients -name '*.c' -print0 | xargs -0 -n 4 clang-tidy -p "$3" --quiet ;;
+  # The types of the page, beside the packages that the build brought.
+  web) rm -rf "$3/web/src" && cp -R clients/web/src clients/web/tsconfig.json "$3/web/" && cd "$3/web" && node_modules/.bin/tsc -p . ;;
 esac

@@ -3,7 +3,9 @@
 import { flagWords } from "./card";
 import { make, setAttribute, setText, shown } from "./dom";
 import type { Body, Feed, Reply } from "./feed";
-import { type Model, nameOf, number, type Result, text, words } from "./model";
+import { type Model, nameOf, number, type Result, type Session, text, words } from "./model";
+
+type Measured = "rest" | "reference" | "baseline";
 
 interface Step {
   id: string;
@@ -98,7 +100,7 @@ export class ProtocolView {
     const current = this.steps.find((step) => step.id === this.chosen) ?? next;
     [...this.list.children].forEach((item, i) => {
       const step = this.steps[i]!;
-      const state = step === current ? "current" : !done[i] ? "open" : this.skipped(step.id) && !ProtocolView.isComplete(model, step.id) ? "skipped" : "done";
+      const state = step === current ? "current" : !done[i] ? "open" : ProtocolView.isComplete(model, step.id) ? "done" : "skipped";
       setAttribute(item, "data-state", state);
       if (step === current) item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
@@ -208,14 +210,14 @@ export class ProtocolView {
         if (!session) return false;
         const checked = model.muscles.every((m) => session.seen.has(m) && model.get(`activation.${m}`)?.quality !== "bad");
         if (checked && model.muscles.length > 0 && !this.skipped(SEEN)) this.skip(SEEN);
-        return session.ended || this.skipped(SEEN) || this.skipped("electrodes") || session.rest.size > 0;
+        return session.ended || this.skipped(SEEN) || this.skipped("electrodes") || session.rest.size > 0 || ProtocolView.isBehind(session, "rest");
       },
       update: (model) => results.update(model.muscles, of(model)),
     };
   }
 
   /** What a muscle's row says of a kind of measurement. */
-  private static outcome(model: Model, kind: "rest" | "reference" | "baseline", say: (body: Body) => string) {
+  private static outcome(model: Model, kind: Measured, say: (body: Body) => string) {
     return (muscle: string): { state: string; words: string } => {
       const measuring = model.status?.measuring as { kind: string; muscles: string[]; seconds_left: number } | null | undefined;
       if (measuring?.kind === kind && measuring.muscles.includes(muscle))
@@ -250,12 +252,20 @@ export class ProtocolView {
   /** Whether every muscle has what the step is for. */
   private static isComplete(model: Model, step: string): boolean {
     const session = model.session;
-    if (step !== "rest" && step !== "reference" && step !== "baseline") return step !== "electrodes";
+    if (step !== "rest" && step !== "reference" && step !== "baseline") return true;
     return session !== null && model.muscles.length > 0 && model.muscles.every((muscle) => session[step].get(muscle)?.accepted);
   }
 
-  private isOver(model: Model, kind: "rest" | "reference" | "baseline"): boolean {
-    return model.session !== null && (model.session.ended || ProtocolView.isComplete(model, kind) || this.skipped(kind));
+  /** Whether a later step has been begun, here or elsewhere. */
+  private static isBehind(session: Session, step: Measured): boolean {
+    if (step === "rest") return session.reference.size > 0 || session.stages.length > 0;
+    return session.stages.length > (step === "reference" ? 0 : 1);
+  }
+
+  private isOver(model: Model, step: Measured): boolean {
+    const session = model.session;
+    if (!session) return false;
+    return session.ended || ProtocolView.isComplete(model, step) || this.skipped(step) || ProtocolView.isBehind(session, step);
   }
 
   private referenceStep(): Step {
