@@ -11,7 +11,7 @@ build_packages="gcc libc6-dev cmake ninja-build pkg-config
   libfftw3-dev libzmq3-dev libjansson-dev libconfuse-dev libsndfile1-dev libedf-dev libsoundio-dev libpulse-dev"
 test_packages="$build_packages git clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm-14 libcmocka-dev python3
   python3-zmq python3-jsonschema python3-numpy python3-scipy python3-mne pulseaudio pulseaudio-utils libasound2-plugins alsa-utils util-linux
-  python3-mypy"
+  python3-mypy python3-pip python3-venv python3-setuptools python3-wheel python3-matplotlib"
 
 fail() { echo "bootstrap.sh: $*" >&2; exit 1; }
 
@@ -33,6 +33,11 @@ install() {
   # shellcheck disable=SC2086 # a list of words
   { $as_root apt-get -qq update && $as_root env DEBIAN_FRONTEND=noninteractive \
       apt-get -qq -y install --no-install-recommends $missing >/dev/null; } || fail "apt-get could not install$missing"
+}
+
+# Debian's npm conflicts with a nodejs from elsewhere that brings its own.
+install_node() {
+  command -v npm >/dev/null || install nodejs npm
 }
 
 build() { # PRESET [CMAKE OPTION]...
@@ -73,6 +78,7 @@ demo() {
 run_tests() {
   # shellcheck disable=SC2086
   install $test_packages
+  install_node
   local preset
   mkdir -p build/all
   : >build/all/CTestTestfile.cmake
