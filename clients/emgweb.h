@@ -124,7 +124,7 @@ void emg_web_report_cancel(struct emg_web_report *report); /* done is not called
 /* Names of the recordings, newest first, as JSON: [{"name", "bytes", "t"}]; NULL: none can be listed. */
 json_t *emg_web_report_list(const struct emg_web *web);
 
-/* --- emgweb.c --- */
+/* --- emgweb_options.c --- */
 
 struct emg_web_options {
     struct emg_feed_source feed;
@@ -135,6 +135,11 @@ struct emg_web_options {
     const char *recordings; /* directory */
     const char *token;      /* NULL: none is needed */
 };
+
+/* Reads the command line. Returns the exit code when that is all there is to do, else -1. */
+int emg_web_options_read(struct emg_web_options *options, int argc, char **argv);
+
+/* --- emgweb.c --- */
 
 struct emg_web {
     struct emg_web_options options;

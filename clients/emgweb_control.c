@@ -10,7 +10,7 @@
 #include <time.h>
 #include <zmq.h>
 
-enum { PENDING = 64, PATIENCE_S = 20 };
+enum { PENDING = 64, PATIENCE_S = 20, LONGEST_REPLY = EMG_WEB_FRAME_SIZE / 2 };
 
 struct pending {
     json_int_t number;               /* of the request on the control socket; 0: this place is free */
@@ -38,13 +38,19 @@ static time_t now_s(void)
 
 /* --- replies --- */
 
+static void refuse(struct emg_web_browser *browser, json_t *id, const char *code, const char *message);
+
 static void deliver(struct emg_web_browser *browser, json_t *id, json_t *reply)
 {
     json_t *message = reply != NULL ? json_pack("{s:O?, s:O}", "id", id, "reply", reply) : NULL;
     char *text = message != NULL ? json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    if (text != NULL)
-        emg_web_browser_reply(browser, text);
     json_decref(message);
+    if (text != NULL && strlen(text) > LONGEST_REPLY) {
+        free(text);
+        refuse(browser, id, "too_large", "the answer is too long for a page; see emgctl");
+    } else if (text != NULL) {
+        emg_web_browser_reply(browser, text);
+    }
 }
 
 static void refuse(struct emg_web_browser *browser, json_t *id, const char *code, const char *message)
@@ -153,6 +159,10 @@ void emg_web_control_request(struct emg_web_control *c, struct emg_web_browser *
 {
     json_t *id = json_object_get(request, "id");
     const char *command = json_string_value(json_object_get(request, "command"));
+    if (id != NULL && !json_is_integer(id)) {
+        refuse(browser, NULL, "bad_request", "\"id\" must be a whole number");
+        return;
+    }
     if (command == NULL || strcmp(command, "shutdown") == 0) {
         refuse(browser, id, "not_allowed", "a page cannot do this; see emgctl");
         return;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 16 * 1024, HEADERS_SIZE = 2048, FIELD_SIZE = 256 };
+enum { CHUNK = 16 * 1024, HEADERS_SIZE = 2048, FIELD_SIZE = 256, COOKIES_SIZE = 4096 };
 
 static const char PAGE_POLICY[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
                                   "connect-src 'self'; base-uri 'none'; "
@@ -32,9 +32,9 @@ size_t emg_web_http_bytes(void)
 /* --- whom we serve --- */
 
 /* "" when the field is missing or too long. */
-static void get_field(struct lws *wsi, enum lws_token_indexes token, char field[FIELD_SIZE])
+static void get_field(struct lws *wsi, enum lws_token_indexes token, char *field, size_t size)
 {
-    if (lws_hdr_copy(wsi, field, FIELD_SIZE, token) < 0)
+    if (lws_hdr_copy(wsi, field, (int)size, token) < 0)
         field[0] = '\0';
 }
 
@@ -67,8 +67,8 @@ static bool has_token(const struct emg_web *web, struct lws *wsi)
 {
     if (web->options.token == NULL)
         return true;
-    char cookies[FIELD_SIZE];
-    get_field(wsi, WSI_TOKEN_HTTP_COOKIE, cookies);
+    char cookies[COOKIES_SIZE]; /* those of other servers on the same host as well */
+    get_field(wsi, WSI_TOKEN_HTTP_COOKIE, cookies, sizeof cookies);
     const char *value = strstr(cookies, "emgweb=");
     if (value == NULL)
         return false;
@@ -80,15 +80,15 @@ static bool has_token(const struct emg_web *web, struct lws *wsi)
 static bool has_own_host(const struct emg_web *web, struct lws *wsi)
 {
     char host[FIELD_SIZE];
-    get_field(wsi, WSI_TOKEN_HOST, host);
+    get_field(wsi, WSI_TOKEN_HOST, host, sizeof host);
     return !web->options.is_loopback || is_loopback_name(host);
 }
 
 bool emg_web_http_is_own(const struct emg_web *web, struct lws *wsi)
 {
     char host[FIELD_SIZE], origin[FIELD_SIZE];
-    get_field(wsi, WSI_TOKEN_HOST, host);
-    get_field(wsi, WSI_TOKEN_ORIGIN, origin);
+    get_field(wsi, WSI_TOKEN_HOST, host, sizeof host);
+    get_field(wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
     return has_own_host(web, wsi) && strncmp(origin, "http://", 7) == 0 && strcmp(origin + 7, host) == 0 &&
            has_token(web, wsi);
 }

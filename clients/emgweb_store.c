@@ -1,6 +1,7 @@
 #include "clients/emgweb.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,15 +113,19 @@ void emg_web_store_put(struct emg_web_store *store, const struct emg_feed_messag
         put_course(store, (size_t)(topic - store->topics), message->json);
 }
 
+static bool is_event_of(const char *line, const char *topic)
+{
+    char head[EMG_TOPIC_SIZE + 20];
+    const int n = snprintf(head, sizeof head, "{\"topic\":\"%s\"", topic);
+    return strncmp(line, head, (size_t)n) == 0;
+}
+
 bool emg_web_store_has(const struct emg_web_store *store, const char *topic)
 {
-    for (uint64_t i = store->n_events > EMG_WEB_EVENTS ? store->n_events - EMG_WEB_EVENTS : 0;
-         i < store->n_events; i++) {
-        const char *line = store->events[i % EMG_WEB_EVENTS];
-        const char *name = strstr(line, topic);
-        if (name != NULL && name[strlen(topic)] == '"' && name < strchr(line, ','))
+    const size_t n_kept = store->n_events < EMG_WEB_EVENTS ? (size_t)store->n_events : EMG_WEB_EVENTS;
+    for (size_t i = 0; i < n_kept; i++)
+        if (is_event_of(store->events[i], topic))
             return true;
-    }
     for (size_t i = 0; i < store->n_topics; i++)
         if (strcmp(store->topics[i].name, topic) == 0 && store->topics[i].version > 0)
             return true;

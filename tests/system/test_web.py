@@ -102,6 +102,8 @@ class WithoutDaemon(unittest.TestCase):
         with self.web.browser() as browser:
             browser.until(is_link(False))
             self.assertEqual("not_connected", browser.request("marker", label="x")["error"]["code"])
+            browser.send(json.dumps({"id": "text", "command": "ping"}))
+            self.assertEqual("bad_request", browser.until(lambda m: m.topic is None)[-1].body["reply"]["error"]["code"])
 
     def test_what_is_no_message_ends_that_connection_only(self):
         with self.web.browser() as other:
@@ -200,6 +202,22 @@ class WithDaemon(unittest.TestCase):
             course = next(m for m in messages if m.topic == "course.left.soleus")
             self.assertEqual(3 * course.body["points"], len(course.array))
             self.assertEqual(500, web.get("/recordings.json")[0])
+
+    def test_an_emgweb_that_starts_later_learns_the_last_of_each(self):
+        with both() as (daemon, first), first.browser() as browser:
+            browser.until(is_of("activation."))
+            self.assertTrue(browser.request("session.start", participant="P07")["ok"])
+            self.assertTrue(browser.request("stage", label="10 km/h")["ok"])
+            self.assertTrue(browser.request("marker", label="before")["ok"])
+            browser.until(is_of("event.marker"))
+            with Web(daemon.data, daemon.control) as second, second.browser() as late:
+                seen = late.until(is_of("event.marker"))
+                seen += late.until(is_of("fatigue."))
+                self.assertEqual("P07", next(m for m in seen if m.topic == "event.session").body["participant"])
+                self.assertEqual("10 km/h", next(m for m in seen if m.topic == "event.stage").body["label"])
+                for message in seen:  # what the stream had brought before the snapshot is not told twice
+                    same = [m for m in seen if m.topic == message.topic and m.body.get("seq") == message.body.get("seq")]
+                    self.assertEqual(1, len(same), message)
 
     def test_a_daemon_that_ends_and_comes_back(self):
         with both() as (daemon, web), web.browser() as browser:

@@ -3,9 +3,8 @@
 import { flagWords } from "./card";
 import { make, setAttribute, setText, shown } from "./dom";
 import type { Body, Feed, Reply } from "./feed";
-import { type Model, nameOf, number, type Result, type Session, text, words } from "./model";
-
-type Measured = "rest" | "reference" | "baseline";
+import { type Model, nameOf, number, type Session, text } from "./model";
+import { type Measured, outcome, Results } from "./results";
 
 interface Step {
   id: string;
@@ -24,38 +23,6 @@ const METHODS: [string, string][] = [
   ["dynamic_peak", "while running: mean of the peaks"],
   ["dynamic_mean", "while running: mean over the task"],
 ];
-
-/** A list of muscles with what has been established of each. */
-class Results {
-  element = make("ul", { class: "results" });
-  private rows = new Map<string, { sign: HTMLElement; words: HTMLElement; row: HTMLElement }>();
-
-  constructor(private button: ((muscle: string) => HTMLElement) | null = null) {}
-
-  update(muscles: string[], of: (muscle: string) => { state: string; words: string }): void {
-    if ([...this.rows.keys()].join() !== muscles.join()) this.build(muscles);
-    for (const [muscle, row] of this.rows) {
-      const { state, words: said } = of(muscle);
-      setAttribute(row.row, "data-state", state);
-      setText(row.sign, state === "good" ? "\u2713" : state === "bad" ? "\u2717" : state === "busy" ? "\u2026" : "");
-      setText(row.words, said);
-    }
-  }
-
-  private build(muscles: string[]): void {
-    this.rows.clear();
-    this.element.replaceChildren(
-      ...muscles.map((muscle) => {
-        const sign = make("span", { class: "sign" });
-        const said = make("span", { class: "said" });
-        const row = make("li", { "data-muscle": muscle }, sign, make("b", {}, words(muscle)), said);
-        if (this.button) row.append(this.button(muscle));
-        this.rows.set(muscle, { sign, words: said, row });
-        return row;
-      }),
-    );
-  }
-}
 
 export class ProtocolView {
   element = make("main", { class: "protocol", id: "protocol" });
@@ -216,20 +183,6 @@ export class ProtocolView {
     };
   }
 
-  /** What a muscle's row says of a kind of measurement. */
-  private static outcome(model: Model, kind: Measured, say: (body: Body) => string) {
-    return (muscle: string): { state: string; words: string } => {
-      const measuring = model.status?.measuring as { kind: string; muscles: string[]; seconds_left: number } | null | undefined;
-      if (measuring?.kind === kind && measuring.muscles.includes(muscle))
-        return { state: "busy", words: `measuring: ${Math.ceil(measuring.seconds_left)} s` };
-      const result: Result | undefined = model.session?.[kind].get(muscle);
-      if (!result) return { state: "open", words: "" };
-      const later = text(result.body.later_refusal);
-      if (result.accepted) return { state: "good", words: say(result.body) + (later ? `; a later try was refused: ${later}` : "") };
-      return { state: "bad", words: `refused: ${text(result.body.reason)}` };
-    };
-  }
-
   private restStep(): Step {
     const results = new Results();
     return {
@@ -245,7 +198,7 @@ export class ProtocolView {
       ),
       done: (model) => this.isOver(model, "rest"),
       update: (model) =>
-        results.update(model.muscles, ProtocolView.outcome(model, "rest", (body) => `noise ${shown(number(body.uv), 2)} \u00b5V RMS`)),
+        results.update(model.muscles, outcome(model, "rest", (body) => `noise ${shown(number(body.uv), 2)} \u00b5V RMS`)),
     };
   }
 
@@ -300,7 +253,7 @@ export class ProtocolView {
         all.hidden = !dynamic && !ProtocolView.isUniform(model.muscles);
         results.update(
           model.muscles,
-          ProtocolView.outcome(model, "reference", (body) => `100 % is ${shown(number((body.reference as Body | null)?.uv), 0)} \u00b5V RMS`),
+          outcome(model, "reference", (body) => `100 % is ${shown(number((body.reference as Body | null)?.uv), 0)} \u00b5V RMS`),
         );
       },
     };
@@ -362,7 +315,7 @@ export class ProtocolView {
       update: (model) =>
         results.update(
           model.muscles,
-          ProtocolView.outcome(model, "baseline", (body) => `MDF ${shown(number(body.mdf_hz), 1)} \u00b1 ${shown(number(body.mdf_se_hz), 1)} Hz`),
+          outcome(model, "baseline", (body) => `MDF ${shown(number(body.mdf_hz), 1)} \u00b1 ${shown(number(body.mdf_se_hz), 1)} Hz`),
         ),
     };
   }
