@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    IN_FLIGHT = 8, /* frames that a browser may not have taken yet: it never gets a backlog */
+    IN_FLIGHT = 16, /* frames that a browser may not have taken yet: it never gets a backlog */
     LONGEST_REQUEST = 64 * 1024,
 };
 

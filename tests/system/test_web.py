@@ -221,13 +221,15 @@ class WithDaemon(unittest.TestCase):
 
     def test_a_daemon_that_ends_and_comes_back(self):
         with both() as (daemon, web), web.browser() as browser:
-            browser.until(is_of("activation."))
+            browser.until(is_of("fatigue."))
             daemon.signal(signal.SIGKILL)
             daemon.process.wait()
             browser.until(is_link(False))
             self.assertEqual("not_connected", browser.request("marker", label="never")["error"]["code"])
             with web.browser() as late:  # old values say nothing of now
-                self.assertEqual([], [m.topic for m in late.until(is_of("link")) if is_of("activation.")(m)])
+                self.assertFalse(late.request("ping")["ok"])
+                self.assertEqual([], [m.topic for m in late.messages if is_of("activation.")(m)])
+                self.assertIn("course.left.soleus", [m.topic for m in late.messages])
             again = {"publish.data": daemon.data, "publish.control": daemon.control, **FAST}
             with emgd.Daemon("--source", "synth:treadmill", settings=again):
                 browser.until(is_link(True))
