@@ -29,8 +29,7 @@ static const char *const refusal_texts[] = {
     [EMG_REFUSAL_NONE] = NULL,
     [EMG_REFUSAL_GAP] = "samples were lost during it: measure again",
     [EMG_REFUSAL_BAD_QUALITY] =
-        "the signal was clipped or flat, or an electrode was off: check it, contract the muscle to show it, "
-        "then measure again",
+        "clipped, flat, or electrode off: mend it, show a contraction, then measure again",
     [EMG_REFUSAL_TOO_SHORT] = "not enough good signal: measure for longer",
     [EMG_REFUSAL_NOT_AT_REST] = "the muscle was not at rest: relax, then measure again",
     [EMG_REFUSAL_NOISE_TOO_HIGH] = "the level is too high for rest: check electrodes, skin and cables",

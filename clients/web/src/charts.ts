@@ -6,6 +6,7 @@ import { number, type Course } from "./model";
 
 const LEAST_SPAN_HZ = 20;
 const LEAST_SPAN_S = 60;
+const CERTAIN = 2; // times the median standard error: what is less certain does not stretch the axis
 
 export interface Palette {
   line: string;
@@ -82,6 +83,7 @@ function trend(course: Course, from: number, fatigue: Body | null): (number | nu
 /** MDF in hertz with its 95 % confidence band, the stages as lines, and the trend. */
 export class CourseChart extends Chart {
   private stages: number[] = [];
+  private limits: [number, number] = [50, 150];
 
   constructor(element: HTMLElement) {
     const p = palette();
@@ -89,7 +91,7 @@ export class CourseChart extends Chart {
       element,
       {
         ...OFF,
-        scales: { x: { time: false }, y: { range: (_, low, high) => CourseChart.range(low, high) } },
+        scales: { x: { time: false }, y: { range: () => this.limits } },
         axes: [
           axis(p, { values: (_, ticks) => ticks.map((t) => `${+t.toFixed(2)}`), space: 50 }),
           axis(p, { size: 38, space: 26 }),
@@ -113,6 +115,7 @@ export class CourseChart extends Chart {
     const origin = course.t[0] ?? 0;
     const at = (t: number) => (t - origin) / 60;
     this.stages = stages.map(at);
+    this.limits = CourseChart.limitsOf(course);
     const low = course.mdf.map((m, i) => (m !== null && course.se[i] != null ? m - 1.96 * course.se[i]! : null));
     const high = course.mdf.map((m, i) => (m !== null && course.se[i] != null ? m + 1.96 * course.se[i]! : null));
     const last = course.t[course.t.length - 1] ?? 0;
@@ -138,10 +141,20 @@ export class CourseChart extends Chart {
     u.ctx.restore();
   }
 
-  private static range(low: number | null, high: number | null): [number, number] {
-    if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [50, 150];
+  private static limitsOf(course: Course): [number, number] {
+    const errors = course.se.filter((se): se is number => se !== null).sort((a, b) => a - b);
+    const most = CERTAIN * (errors[errors.length >> 1] ?? Infinity);
+    let low = Infinity;
+    let high = -Infinity;
+    course.mdf.forEach((mdf, i) => {
+      const se = course.se[i] ?? null;
+      if (mdf === null || se === null || se > most) return;
+      low = Math.min(low, mdf - 1.96 * se);
+      high = Math.max(high, mdf + 1.96 * se);
+    });
+    if (!(low <= high)) return [50, 150];
     const middle = (low + high) / 2;
-    const half = Math.max(LEAST_SPAN_HZ, (high - low) * 1.15) / 2;
+    const half = Math.max(LEAST_SPAN_HZ, (high - low) * 1.1) / 2;
     return [Math.floor((middle - half) / 5) * 5, Math.ceil((middle + half) / 5) * 5];
   }
 }
