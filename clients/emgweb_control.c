@@ -10,14 +10,18 @@
 #include <time.h>
 #include <zmq.h>
 
-enum { PENDING = 64, PATIENCE_S = 20, LONGEST_REPLY = EMG_WEB_FRAME_SIZE / 2 };
+enum { PENDING = 64, LONGEST_REPLY = EMG_WEB_FRAME_SIZE / 2 };
+
+static const int64_t CONNECT_NS = 2000000000; /* a request waits so long for a connection */
+static const int64_t ANSWER_NS = 20000000000;
 
 struct pending {
     json_int_t number;               /* of the request on the control socket; 0: this place is free */
     struct emg_web_browser *browser; /* NULL: it has gone */
     bool snapshot;                   /* emgweb's own */
     json_t *id;                      /* as the browser wrote it; NULL: none */
-    time_t deadline;
+    char *unsent;                    /* the request, while there is no connection; NULL: sent */
+    int64_t asked_ns;                /* CLOCK_MONOTONIC */
 };
 
 struct emg_web_control {
@@ -29,11 +33,11 @@ struct emg_web_control {
     lws_sorted_usec_list_t timer;
 };
 
-static time_t now_s(void)
+static int64_t now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* --- replies --- */
@@ -63,6 +67,7 @@ static void refuse(struct emg_web_browser *browser, json_t *id, const char *code
 static void release(struct pending *pending)
 {
     json_decref(pending->id);
+    free(pending->unsent);
     *pending = (struct pending){0};
 }
 
@@ -100,9 +105,8 @@ static void take_reply(struct emg_web_control *c, json_t *reply)
     }
 }
 
-static void receive(void *user)
+static void receive(struct emg_web_control *c)
 {
-    struct emg_web_control *c = user;
     zmq_msg_t part;
     zmq_msg_init(&part);
     while (zmq_msg_recv(&part, c->socket, ZMQ_DONTWAIT) >= 0) {
@@ -116,19 +120,49 @@ static void receive(void *user)
     zmq_msg_close(&part);
 }
 
+static struct pending *first_unsent(struct emg_web_control *c)
+{
+    struct pending *first = NULL;
+    for (size_t i = 0; i < PENDING; i++)
+        if (c->pending[i].unsent != NULL && (first == NULL || c->pending[i].number < first->number))
+            first = &c->pending[i];
+    return first;
+}
+
+/* Sends, in their order, what a connection can take; receives what has come. */
+static void exchange(void *user)
+{
+    struct emg_web_control *c = user;
+    for (struct pending *pending = first_unsent(c); pending != NULL; pending = first_unsent(c)) {
+        if (zmq_send(c->socket, "", 0, ZMQ_DONTWAIT | ZMQ_SNDMORE) != 0)
+            break;
+        (void)zmq_send(c->socket, pending->unsent, strlen(pending->unsent), ZMQ_DONTWAIT);
+        free(pending->unsent);
+        pending->unsent = NULL;
+    }
+    receive(c);
+}
+
+/* Nothing happens later that was asked for now: what could not be sent at once is not sent at all. */
+static void give_up_late(struct pending *pending)
+{
+    const int64_t waited_ns = now_ns() - pending->asked_ns;
+    const bool unsent = pending->unsent != NULL;
+    if (pending->number == 0 || waited_ns < (unsent ? CONNECT_NS : ANSWER_NS))
+        return;
+    if (pending->browser != NULL)
+        refuse(pending->browser, pending->id, unsent ? "not_connected" : "no_answer",
+               unsent ? "emgd is not there: nothing was done"
+                      : "emgd did not answer; whether it did what was asked is not known");
+    release(pending);
+}
+
 static void look_for_late(lws_sorted_usec_list_t *timer)
 {
     struct emg_web_control *c = lws_container_of(timer, struct emg_web_control, timer);
-    receive(c);
-    for (size_t i = 0; i < PENDING; i++) {
-        struct pending *pending = &c->pending[i];
-        if (pending->number == 0 || now_s() < pending->deadline)
-            continue;
-        if (pending->browser != NULL)
-            refuse(pending->browser, pending->id, "no_answer",
-                   "emgd did not answer; whether it did what was asked is not known");
-        release(pending);
-    }
+    exchange(c);
+    for (size_t i = 0; i < PENDING; i++)
+        give_up_late(&c->pending[i]);
     lws_sul_schedule(c->web->context, 0, &c->timer, look_for_late, LWS_US_PER_SEC / 4);
 }
 
@@ -138,21 +172,18 @@ static struct pending *add_pending(struct emg_web_control *c)
 {
     for (size_t i = 0; i < PENDING; i++)
         if (c->pending[i].number == 0) {
-            c->pending[i] = (struct pending){.number = ++c->last_number, .deadline = now_s() + PATIENCE_S};
+            c->pending[i] = (struct pending){.number = ++c->last_number, .asked_ns = now_ns()};
             return &c->pending[i];
         }
     return NULL;
 }
 
-/* Without a connection the request is not kept: nothing happens later that was asked for now. */
-static bool send_request(struct emg_web_control *c, const json_t *request)
+static void ask(struct emg_web_control *c, struct pending *pending, const json_t *request)
 {
-    char *text = json_dumps(request, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    const bool sent = text != NULL && zmq_send(c->socket, "", 0, ZMQ_DONTWAIT | ZMQ_SNDMORE) == 0 &&
-                      zmq_send(c->socket, text, strlen(text), ZMQ_DONTWAIT) >= 0;
-    free(text);
-    receive(c);
-    return sent;
+    pending->unsent = json_dumps(request, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (pending->unsent == NULL)
+        release(pending);
+    exchange(c);
 }
 
 void emg_web_control_request(struct emg_web_control *c, struct emg_web_browser *browser, json_t *request)
@@ -176,10 +207,7 @@ void emg_web_control_request(struct emg_web_control *c, struct emg_web_browser *
     pending->id = json_incref(id);
     json_t *numbered = json_copy(request);
     (void)json_object_set_new(numbered, "id", json_integer(pending->number));
-    if (!send_request(c, numbered)) {
-        refuse(browser, id, "not_connected", "emgd is not there: nothing was done");
-        release(pending);
-    }
+    ask(c, pending, numbered);
     json_decref(numbered);
 }
 
@@ -190,8 +218,7 @@ void emg_web_control_snapshot(struct emg_web_control *c)
         return;
     pending->snapshot = true;
     json_t *request = json_pack("{s:s, s:I}", "command", "snapshot", "id", pending->number);
-    if (!send_request(c, request))
-        release(pending);
+    ask(c, pending, request);
     json_decref(request);
 }
 
@@ -245,7 +272,7 @@ struct emg_web_control *emg_web_control_create(struct emg_web *web)
     c->web = web;
     c->context = zmq_ctx_new();
     c->socket = c->context != NULL ? zmq_socket(c->context, ZMQ_DEALER) : NULL;
-    c->watch = (struct emg_web_watch){.readable = receive, .user = c};
+    c->watch = (struct emg_web_watch){.readable = exchange, .user = c};
     int fd = -1;
     size_t size = sizeof fd;
     if (c->socket != NULL && configure(c->socket) && connect_socket(c) &&

@@ -219,6 +219,15 @@ class WithDaemon(unittest.TestCase):
                     same = [m for m in seen if m.topic == message.topic and m.body.get("seq") == message.body.get("seq")]
                     self.assertEqual(1, len(same), message)
 
+    def test_a_request_waits_a_moment_for_the_connection(self):
+        with tempfile.TemporaryDirectory() as sockets:
+            where = {"publish.data": "ipc://%s/data" % sockets, "publish.control": "ipc://%s/control" % sockets}
+            with emgd.Daemon("--source", "synth:treadmill", settings={**FAST, **where}) as daemon:
+                daemon.wait_until(lambda s: s["state"] == "running")
+                for _ in range(10):  # the first thing that a page asks, before emgweb has ever been connected
+                    with Web(*where.values()) as web, web.browser() as browser:
+                        self.assertTrue(browser.request("ping")["ok"])
+
     def test_a_daemon_that_ends_and_comes_back(self):
         with both() as (daemon, web), web.browser() as browser:
             browser.until(is_of("fatigue."))
