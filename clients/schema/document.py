@@ -181,13 +181,14 @@ def commands():
 
 
 def command_table():
-    rows = [("command", "arguments", "what it does", "reply")]
+    rows = [("command", "arguments", "what it does", "gives")]
     for command, schema, reply in commands():
         needed = schema.get("required", ())
         takes = [name for name in schema["propertyNames"]["enum"] if name not in ("command", "id")]
         arguments = ", ".join("`%s`" % name if name in needed else "[`%s`]" % name for name in takes)
-        title = SCHEMAS[reply]["title"]
-        rows.append(("`%s`" % command, arguments, escaped(schema["description"]), link(title, "`%s`" % reply[len("reply."):-len(".json")])))
+        gives = [name for name in SCHEMAS[reply]["properties"] if name not in ("ok", "id")] or ["ok"]
+        rows.append(("`%s`" % command, arguments, escaped(schema["description"]),
+                     link(SCHEMAS[reply]["title"], ", ".join("`%s`" % name for name in gives))))
     return table(*rows)
 
 
