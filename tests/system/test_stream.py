@@ -63,100 +63,12 @@ FIELDS = {
 }
 ARGUMENTS = "participant notes label speed_m_s incline_percent seconds muscles muscle method uv path"
 
-# A body of each kind at its fullest.
-EXAMPLES = {
-    "activation.json": {
-        "v": 1, "seq": 7, "t": 1714745716.25, "frame": 6719, "session": "P07-1", "rms_uv": 81.5, "envelope_uv": 70.25,
-        "percent_reference": 112.5, "reference": {"id": "r1", "method": "mvc", "uv": 72.4}, "active": True,
-        "quality": "warn", "flags": ["hum", "unsettled"]},
-    "event.gap.json": {
-        "v": 1, "seq": 1, "t": 1714745716.25, "frame": 959, "session": None, "first_frame": 960, "frames_lost": 480,
-        "cause": "overflow"},
-    "burst.json": {
-        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "onset_frame": 72000, "offset_frame": 86400,
-        "duration_s": 0.3, "rms_uv": 180, "peak_uv": 610, "iemg_uv_s": 43, "percent_reference": None, "snr_db": 38,
-        "flags": ["clipping"]},
-    "stride.json": {
-        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "cycle_s": 0.72, "cadence_steps_per_min": 166,
-        "source": "emg", "strides": 3, "first_frame": 43200, "end_frame": 77760},
-    "profile.json": {
-        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "array": {"dtype": "<f4", "shape": [101]},
-        "sd_array": [None] * 101, "strides": 1, "unit": "uV"},
-    "leg.json": {
-        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "soleus_share_percent": 61,
-        "coactivation_percent": None, "crosstalk_r": -0.12, "crosstalk_lag_ms": 4.5},
-    "symmetry.json": {
-        "v": 1, "seq": 3, "t": 0, "frame": 95999, "session": None, "index_percent": -4.5, "activation_left": 92,
-        "activation_right": 96, "unit": "percent_reference", "shift_percent_left": -8.5, "shift_percent_right": None},
-    "event.fatigue.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 95999, "session": None, "muscle": "left.soleus", "verdict": "fatiguing",
-        "before": "undetermined", "reason": "why"},
-    "event.quality.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 95999, "session": None, "muscle": "left.soleus", "quality": "bad",
-        "flags": ["flat"]},
-    "event.device.json": {"v": 1, "seq": 2, "t": None, "frame": 0, "session": None, "state": "lost"},
-    "spectrum.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 47999, "session": None, "array": {"dtype": "<f4", "shape": [432]},
-        "f0_hz": 19.5, "df_hz": 0.9765625},
-    "waveform.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 2399, "session": None, "array": {"dtype": "<f4", "shape": [100]},
-        "rate_hz": 2004.54545, "first_frame": 0},
-    "event.session.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "20261123T074200Z-P07", "state": "started",
-        "participant": "P07", "notes": ""},
-    "event.stage.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "number": 1, "label": "10 km/h", "speed_m_s": 2.78,
-        "incline_percent": None},
-    "event.marker.json": {"v": 1, "seq": 1, "t": 0, "frame": 9, "session": None, "label": "stumbled"},
-    "event.rest.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "muscle": "left.soleus", "accepted": True,
-        "reason": None, "uv": 1.9, "seconds": 10, "snr_db": None, "flags": []},
-    "event.reference.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "muscle": "left.soleus", "accepted": False,
-        "reason": "why", "method": "mvc", "reference": None, "uv": 150, "seconds": 5, "contractions": 1,
-        "snr_db": 9, "flags": ["clipping"]},
-    "event.baseline.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": "s1", "muscle": "left.soleus", "accepted": True,
-        "reason": None, "mdf_hz": 96, "mdf_se_hz": 0.8, "seconds": 22, "contractions": 80, "snr_db": 25, "flags": []},
-    "event.recording.json": {
-        "v": 1, "seq": 1, "t": 0, "frame": 9, "session": None, "state": "failed", "path": "a.bdf", "seconds": 12,
-        "frames": 576000, "gaps": 1, "reason": "disk full"},
-    "reply.session.start.json": {"ok": True, "frame": 9, "t": 0, "session": "s1", "recording": None},
-    "reply.marker.json": {"ok": True, "frame": 9, "t": None},
-    "reply.rest.start.json": {
-        "ok": True, "muscles": ["left.soleus"], "seconds": 10, "frame": 9, "end_frame": 480009},
-    "reply.record.start.json": {"ok": True, "path": "a.bdf", "frame": 9},
-    "reply.record.stop.json": {"ok": True, "path": "a.bdf", "seconds": 12, "frames": 576000, "gaps": 1},
-    "reply.error.json": {"ok": False, "id": {"a": [1]}, "error": {"code": "bad_json", "message": "no"}},
-    "reply.ping.json": {"ok": True, "version": "0.1.0", "protocol": 1},
-    "reply.shutdown.json": {"ok": True, "id": None},
-    "request.json": {"command": "ping", "id": 7},
-}
-EXAMPLES["status.json"] = {
-    "v": 1, "seq": 1, "t": 0, "frame": 0, "session": None, "state": "running", "source": "synth:rest", "rate_hz": 48000,
-    "channels": 2, "muscles": ["left.soleus", "right.channel_2"], "frames": 48000, "gaps": 1, "frames_lost": 480,
-    "ring_peak_percent": 3.5, "messages_dropped": 0, "clock_ppm": -12.5, "clock_ppm_se": 0.5, "load_percent": 104.2,
-    "realtime": False, "latency_ms": {"p50": 1.5, "p99": None, "max": 12}, "recording": {"path": "a.bdf", "seconds": 2},
-    "recording_failure": None, "version": "0.1.0", "measuring": {
-        "kind": "reference", "muscles": ["left.soleus"], "end_frame": 96000, "seconds_left": 1}}
-EXAMPLES["fatigue.json"] = {
-    "v": 1, "seq": 1, "t": 0, "frame": 47999, "session": None, "mdf_hz": 95.7, "mdf_se_hz": 1.7, "mnf_hz": 110,
-    "mnf_se_hz": 1.5, "rms_uv": 120, "ln_finsm5": -0.02,
-    "ln_finsm5_se": 0.08, "band_hz": [20, 450], "bursts": 9, "seconds": 4.5,
-    "snr_db": None, "baseline_mdf_hz": 96, "shift_percent": -0.3, "slope_hz_per_min": -2, "slope_percent_per_min": -2.1,
-    "slope_ci95_percent_per_min": [-3.5, -0.7], "break_s": 120, "recent_slope_percent_per_min": 0.1,
-    "recent_slope_ci95_percent_per_min": [-0.7, 0.9], "jasa": None, "verdict": "undetermined", "reason": "why",
-    "quality": "ok", "flags": []}
-EXAMPLES["reply.status.json"] = {"ok": True, "status": EXAMPLES["status.json"]}
-EXAMPLES["reply.snapshot.json"] = {"ok": True, "messages": [
-    {"topic": "status", "body": EXAMPLES["status.json"]},
-    {"topic": "fatigue.left.soleus", "body": EXAMPLES["fatigue.json"]},
-    {"topic": "event.gap", "body": EXAMPLES["event.gap.json"]}]}
-
 BAD_FLAGS = {"clipping", "flat", "electrode_off"}
 TRUE_MDF_HZ = 95.67  # of the simulated EMG when fresh, over 20-450 Hz
 
 schemas = emgd.Schemas()
+# A body of each kind.
+EXAMPLES = {name: schemas.schema(name)["examples"][0] for name in FIELDS}
 
 
 class TheSchemas(unittest.TestCase):
@@ -174,22 +86,6 @@ class TheSchemas(unittest.TestCase):
             self.assertEqual(set(fields.split()), set(schema["required"]), name)
             self.assertEqual(set(fields.split()) | optional, set(schema["properties"]), name)
             self.assertIs(schema["additionalProperties"], False, name)
-
-    def test_every_field_is_described(self):
-        def walk(schema, path):
-            for key, field in schema.get("properties", {}).items():
-                where = "%s.%s" % (path, key)
-                target = field
-                if "$ref" in field and "description" not in field:
-                    target = schemas.schema("common.json")["$defs"][field["$ref"].rsplit("/", 1)[1]]
-                self.assertTrue(target.get("description"), where)
-                walk(field, where)
-                if isinstance(field.get("items"), dict):
-                    walk(field["items"], where + "[]")
-
-        for name in FIELDS:
-            self.assertTrue(schemas.schema(name)["description"], name)
-            walk(schemas.schema(name), name)
 
     def test_a_missing_and_an_extra_field_are_refused(self):
         for name, example in EXAMPLES.items():
@@ -217,7 +113,7 @@ class TheSchemas(unittest.TestCase):
         change("status.json", "t", "now")
         change("status.json", "state", "stopped")
         change("status.json", "muscles", 0, "Left.soleus")
-        change("status.json", "muscles", 0, "right.channel_2")
+        change("status.json", "muscles", 0, "left.gastrocnemius_medialis")  # twice
         change("status.json", "muscles", [])
         change("status.json", "frames", None)
         change("status.json", "ring_peak_percent", 101)
