@@ -368,6 +368,17 @@ class Silence(Case):
             with self.assertRaisesRegex(emgd.NoAnswer, "cannot connect to %s: is emgd running" % data):
                 next(emgd.stream("fatigue.", data=data, control=control, timeout=SHORT_S))
 
+    def test_streams_that_close_as_their_daemon_goes_hold_up_no_other_socket(self):
+        for _ in range(15):
+            with Fake([("a", {"seq": 1})]) as fake:
+                streams = [self.stream(fake) for _ in range(6)]
+                for stream in streams:
+                    next(stream)
+                fake.publisher.close(linger=0)
+                for stream in streams:
+                    stream.close()
+                self.assertTrue(emgd.Control(fake.control, timeout=PATIENCE_S).request("ping"))
+
     def test_wrong_arguments(self):
         for how in ({"data": "no endpoint"}, {"server_key": "x"}, {"server_key": "/dev/null", "secret_key": "/dev/null"}):
             with self.assertRaises(ValueError, msg=how):
