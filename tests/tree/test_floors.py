@@ -41,7 +41,8 @@ def includes(root, path):
 
 def findings(root):
     found = []
-    sources = sorted(str(p.relative_to(root)) for d in ("dsp", "daemon", "clients") for p in (root / d).rglob("*.[ch]"))
+    sources = sorted(str(p.relative_to(root)) for d in ("dsp", "daemon", "clients") for p in (root / d).rglob("*.[ch]")
+                     if "node_modules" not in p.parts)  # of who has run an example
     for path in sources:
         for target in includes(root, path):
             if not (root / target).is_file():

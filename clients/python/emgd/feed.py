@@ -7,6 +7,7 @@ wait until the handshake is done; let the subscriptions arrive; ask for the snap
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 import time
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FA
 BROKEN = HANDSHAKE_FAILED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED
 
 
+_monitor_numbers = itertools.count()
+
+
 class _State(enum.Enum):
     PAUSING = enum.auto()
     CONNECTING = enum.auto()
@@ -37,6 +41,16 @@ class _State(enum.Enum):
     ASKING = enum.auto()
     COLLECTING = enum.auto()
     LIVE = enum.auto()
+
+
+def _monitor(socket: zmq.Socket[Any]) -> zmq.Socket[Any]:
+    """A socket that gives the events of another. pyzmq's own names it after a descriptor, which may come again too soon."""
+    address = "inproc://emgd-monitor-%d" % next(_monitor_numbers)
+    socket.monitor(address, BROKEN | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+    monitor: zmq.Socket[Any] = zmq.Context.instance().socket(zmq.PAIR)
+    monitor.linger = 0
+    monitor.connect(address)
+    return monitor
 
 
 @dataclass
@@ -86,11 +100,13 @@ class Feed:
         self.close()
 
     def close(self) -> None:
-        for socket in (self._asker, self._subscriber):
-            if socket is not None and not socket.closed:
-                socket.close()
         if self._subscriber is not None:
+            # in this order: an event that nobody takes any more would hold up the thread of ZeroMQ, and with it every socket
+            self._subscriber.disable_monitor()
             self._monitor.close()
+            self._subscriber.close()
+        if self._asker is not None:
+            self._asker.close()
         self._asker = self._subscriber = None
 
     def _is_quiet(self) -> bool:
@@ -105,7 +121,7 @@ class Feed:
         socket = open_socket(zmq.SUB, self._keys, rcvhwm=0, reconnect_ivl=NEVER_MS, connect_timeout=5000)
         for prefix in self._prefixes:
             socket.subscribe(prefix)
-        self._monitor = socket.get_monitor_socket(BROKEN | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._monitor = _monitor(socket)
         self._subscriber = socket
         self._enter(_State.CONNECTING)
         connect(socket, self._endpoint)
