@@ -105,7 +105,8 @@ class Programs(unittest.TestCase):
         with emgd.Daemon("--source", "synth:treadmill", settings={"source.rate_hz": 4000, **ENDLESS}) as daemon:
             until_frame(daemon, 4000)  # so that there is something behind the program's beginning
             text = text.replace("tcp://127.0.0.1:5556", daemon.data).replace("tcp://127.0.0.1:5557", daemon.control)
-            process = start(self, text.replace("known = {", "print(json.dumps([[t, b['seq']] for t, b in state.items()]))\nknown = {"))
+            text = text.replace("known = {", "print(json.dumps([[t, b['seq']] for t, b in state.items()]))\nknown = {")
+            process = start(self, text)
             first = process.stdout.readline()
             frame = daemon.request("status")["status"]["frame"]
             until_frame(daemon, frame + 8000)
@@ -157,7 +158,8 @@ class Programs(unittest.TestCase):
             refused = start(self, program("Commands", daemon).replace('label="lap 2"', "label=2"))
             _, err = refused.communicate(timeout=emgd.PATIENCE_S)
             self.assertIn('RuntimeError: "label" must be a string', err)
-            nobody = start(self, program("Commands").replace("tcp://127.0.0.1:5557", daemon.control + "-none").replace("=15000", "=100"))
+            elsewhere = program("Commands").replace("tcp://127.0.0.1:5557", daemon.control + "-none")
+            nobody = start(self, elsewhere.replace("=15000", "=100"))
             _, err = nobody.communicate(timeout=emgd.PATIENCE_S)
             self.assertIn("TimeoutError: emgd does not answer", err)
 
