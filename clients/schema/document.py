@@ -227,8 +227,8 @@ def document():
         "## Events\n",
         *map(topic_section, EVENTS),
         "## Flags\n\n" + value_table("flag", COMMON["flag"]),
-        "## Commands\n\n`{\"command\": \"ping\"}` in, `{\"ok\": true, ...}` or `{\"ok\": false, \"error\": {...}}` out. Arguments in brackets "
-        "may be left out.\n\n" + command_table(),
+        "## Commands\n\n`{\"command\": \"ping\"}` in, `{\"ok\": true, ...}` or `{\"ok\": false, \"error\": {...}}` out. "
+        "Arguments in brackets may be left out.\n\n" + command_table(),
         "## Arguments\n\n" + argument_table() + "\nRequests:\n\n" + examples(SCHEMAS["request.json"], "\n"),
         "## Replies\n\nEach has `ok`, and `id` when the request had one.\n",
         *map(reply_section, replies),
