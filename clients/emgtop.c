@@ -1,34 +1,17 @@
 #include "clients/emgtop.h"
 
 #include "clients/arguments.h"
+#include "clients/emgtop_options.h"
+#include "clients/emgtop_screen.h"
 #include "clients/stop.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char help[] =
-    "usage: emgtop [--data ENDPOINT] [--seconds S] [--plain]\n"
-    "\n"
-    "Shows what emgd measures: activation, median frequency and fatigue of each muscle. Ends when the "
-    "stream\n"
-    "ends; Ctrl-C ends it before.\n"
-    "\n"
-    "  --data ENDPOINT   of the daemon's data socket (" EMG_FEED_ENDPOINT ")\n"
-    "  --server-key KEY  of an emgd with security.mode \"curve\": its public key, or the file with it\n"
-    "  --secret-key FILE your own\n"
-    "  --seconds S       end after S seconds\n"
-    "  --plain           a line per muscle and second, as when standard output is not a terminal\n"
-    "  --help, --version\n"
-    "\n"
-    "A bar shows percent of the reference, or, without one, microvolts of the scale beside it.\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
 
 enum {
     BATCH = 256, /* messages between two looks at the clock */
@@ -38,17 +21,13 @@ enum {
 static const int64_t SCREEN_PERIOD_NS = 100000000;
 static const int64_t PLAIN_PERIOD_NS = 1000000000;
 
-struct options {
-    const char *data, *server_key, *secret_key;
-    double seconds;
-    bool plain;
-};
-
 struct program {
-    struct options options;
+    struct emg_top_options options;
     int stop_fd;
     struct emg_feed *feed;
+    struct emg_top_snapshot *snapshot; /* NULL: nothing is asked */
     struct emg_output *output;
+    bool with_help;
     struct emg_top top;
     char told[TOLD_SIZE]; /* plain: the state as it was said last */
 };
@@ -63,11 +42,13 @@ static int64_t monotonic_ns(void)
 static enum emg_output_state show(struct program *program)
 {
     const int64_t now_ns = monotonic_ns();
-    emg_top_expire(&program->top, now_ns);
+    if (program->snapshot != NULL)
+        emg_top_snapshot_exchange(program->snapshot, &program->top);
+    emg_top_settle(&program->top, now_ns);
     if (program->options.plain)
         emg_top_print_lines(&program->top, program->output);
     else
-        emg_top_screen_draw(&program->top, now_ns, program->output);
+        emg_screen_draw(&program->top, now_ns, program->with_help);
     return emg_output_flush(program->output);
 }
 
@@ -87,18 +68,27 @@ static void update(struct program *program)
     }
 }
 
-/* Ctrl-Z: the shell gets its cursor back while the program sleeps. */
-static void sleep_if_told(struct program *program)
+/* Ctrl-Z: the shell gets its terminal back while the program sleeps. */
+static void sleep_if_told(void)
 {
     sigset_t sleeping;
     sigemptyset(&sleeping);
     sigaddset(&sleeping, SIGTSTP);
-    if (sigtimedwait(&sleeping, NULL, &(struct timespec){0}) != SIGTSTP)
-        return;
-    emg_top_screen_leave(program->output);
-    emg_output_flush(program->output);
-    raise(SIGSTOP);
-    emg_top_screen_enter(program->output);
+    if (sigtimedwait(&sleeping, NULL, &(struct timespec){0}) == SIGTSTP)
+        emg_terminal_sleep();
+}
+
+/* Returns whether to go on; *draw: without delay. */
+static bool obey_keys(struct program *program, bool *draw)
+{
+    for (enum emg_key key = emg_terminal_key(); key != EMG_KEY_NONE; key = emg_terminal_key()) {
+        if (key == EMG_KEY_QUIT)
+            return false;
+        if (key != EMG_KEY_RESIZE)
+            program->with_help = key == EMG_KEY_HELP && !program->with_help;
+        *draw = true;
+    }
+    return true;
 }
 
 static enum emg_output_state run(struct program *program)
@@ -113,11 +103,15 @@ static enum emg_output_state run(struct program *program)
         const enum emg_feed_wake wake = emg_feed_wait(program->feed, program->stop_fd, wait_ms);
         if (wake == EMG_FEED_STOP || wake == EMG_FEED_OUTPUT_GONE)
             break;
-        if (!program->options.plain)
-            sleep_if_told(program);
+        bool draw = false;
+        if (!program->options.plain) {
+            sleep_if_told();
+            if (!obey_keys(program, &draw))
+                break;
+        }
         update(program);
         const int64_t now_ns = monotonic_ns();
-        if (now_ns < next_ns && !program->top.ended)
+        if (now_ns < next_ns && !draw && !program->top.ended)
             continue;
         state = show(program);
         next_ns = now_ns - next_ns < period_ns ? next_ns + period_ns : now_ns + period_ns;
@@ -125,32 +119,55 @@ static enum emg_output_state run(struct program *program)
     return state;
 }
 
-static bool subscribe(struct emg_feed *feed)
+static bool subscribe(struct emg_feed *feed, bool plain)
 {
-    return emg_feed_subscribe(feed, "status") && emg_feed_subscribe(feed, "activation.") &&
-           emg_feed_subscribe(feed, "fatigue.");
+    static const char *const prefixes[] = {"status",   "activation.", "fatigue.",  "burst.", "stride.",
+                                           "profile.", "leg.",        "symmetry.", "event."};
+    const size_t n = plain ? 3 : sizeof prefixes / sizeof prefixes[0];
+    for (size_t i = 0; i < n; i++)
+        if (!emg_feed_subscribe(feed, prefixes[i]))
+            return false;
+    return true;
+}
+
+/* Ctrl-Z is taken between two pictures. */
+static void enter_screen(struct program *program)
+{
+    sigset_t sleeping;
+    sigemptyset(&sleeping);
+    sigaddset(&sleeping, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &sleeping, NULL);
+    program->options.plain = !emg_terminal_is_known() || !emg_terminal_open();
+    if (program->options.plain)
+        fprintf(stderr, "emgtop: a terminal of the kind '%s' is not known here: lines instead of a picture\n",
+                getenv("TERM"));
 }
 
 static int run_on_output(struct program *program)
 {
-    if (!program->options.plain) {
-        sigset_t sleeping;
-        sigemptyset(&sleeping);
-        sigaddset(&sleeping, SIGTSTP);
-        sigprocmask(SIG_BLOCK, &sleeping, NULL);
-        emg_top_screen_enter(program->output);
+    if (!program->options.plain)
+        enter_screen(program);
+    if (!program->options.plain)
         show(program);
-    }
     enum emg_output_state state = run(program);
     const int error = errno;
-    if (!program->options.plain) {
-        emg_top_screen_leave(program->output);
-        emg_output_flush(program->output);
-    }
+    if (!program->options.plain)
+        emg_terminal_close();
     if (state != EMG_OUTPUT_FAILED)
         return EMG_EXIT_DONE;
     fprintf(stderr, "emgtop: cannot write to standard output: %s\n", strerror(error));
     return EMG_EXIT_FAILED;
+}
+
+/* Returns false after saying why. */
+static bool open_snapshot(struct program *program)
+{
+    const struct emg_top_options *o = &program->options;
+    if (o->control == NULL || o->plain)
+        return true;
+    program->snapshot =
+        emg_top_snapshot_create(&(struct emg_feed_source){o->control, o->server_key, o->secret_key});
+    return program->snapshot != NULL;
 }
 
 static int start(struct program *program)
@@ -165,12 +182,13 @@ static int start(struct program *program)
     const struct emg_feed_source source = {program->options.data, program->options.server_key,
                                            program->options.secret_key};
     program->feed = emg_feed_create(&source, "emgtop");
-    if (program->feed == NULL)
+    if (program->feed == NULL || !open_snapshot(program))
         code = EMG_EXIT_USAGE;
-    else if (!subscribe(program->feed))
+    else if (!subscribe(program->feed, program->options.plain))
         fprintf(stderr, "emgtop: cannot subscribe at %s: %s\n", program->options.data, strerror(errno));
     else
         code = run_on_output(program);
+    emg_top_snapshot_destroy(program->snapshot);
     emg_feed_destroy(program->feed);
     emg_output_destroy(program->output);
 
@@ -178,57 +196,6 @@ close:
     if (program->stop_fd >= 0)
         close(program->stop_fd);
     return code;
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(struct options *options, int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"data", required_argument, NULL, 'd'},
-        {"server-key", required_argument, NULL, 'k'},
-        {"secret-key", required_argument, NULL, 'K'},
-        {"seconds", required_argument, NULL, 's'},
-        {"plain", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
-    };
-    opterr = 0;
-    int option;
-    while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
-        switch (option) {
-        case 'd':
-            options->data = optarg;
-            break;
-        case 'k':
-            options->server_key = optarg;
-            break;
-        case 'K':
-            options->secret_key = optarg;
-            break;
-        case 's':
-            if (!emg_argument_number("emgtop", "--seconds", optarg, 0.001, 1e9, &options->seconds))
-                return EMG_EXIT_USAGE;
-            break;
-        case 'p':
-            options->plain = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return EMG_EXIT_DONE;
-        case 'v':
-            emg_argument_version("emgtop");
-            return EMG_EXIT_DONE;
-        default:
-            fprintf(stderr, "emgtop: %s'%s'; see emgtop --help\n",
-                    option == ':' ? "a value is missing behind " : "no such option: ", argv[optind - 1]);
-            return EMG_EXIT_USAGE;
-        }
-    }
-    if (optind == argc)
-        return -1;
-    fprintf(stderr, "emgtop: unexpected argument '%s'; see emgtop --help\n", argv[optind]);
-    return EMG_EXIT_USAGE;
 }
 
 static bool is_terminal(void)
@@ -244,8 +211,7 @@ int main(int argc, char **argv)
         perror("emgtop");
         return EMG_EXIT_FAILED;
     }
-    program->options = (struct options){.data = EMG_FEED_ENDPOINT, .seconds = INFINITY};
-    int code = parse_options(&program->options, argc, argv);
+    int code = emg_top_options_read(&program->options, argc, argv);
     if (code < 0) {
         program->options.plain = program->options.plain || !is_terminal();
         emg_top_init(&program->top, program->options.data);

@@ -4,58 +4,55 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Several periods each: 50 Hz, 1 Hz, 1 Hz; a machine under load may be late. */
-static const int64_t ACTIVATION_LIFE_NS = 2000000000;
-static const int64_t FATIGUE_LIFE_NS = 5000000000;
+/* Several periods of 1 s each; a machine under load may be late. */
 static const int64_t STATUS_LIFE_NS = 3000000000;
+static const int64_t LEG_LIFE_NS = 5000000000;
 
-static double number(const json_t *body, const char *key)
+static const double CADENCE_LIFE_S = 5;
+static const double SCALE_DECAY =
+    0.9988; /* of the bars, for each of ten pictures a second: by half in a minute */
+
+static const char *const sides[EMG_TOP_SIDES] = {"left", "right"};
+
+static void forget_legs(struct emg_top *top)
 {
-    const json_t *value = json_object_get(body, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+    for (size_t i = 0; i < EMG_TOP_SIDES; i++)
+        top->legs[i] = (struct emg_top_leg){.soleus_share_percent = NAN, .cadence = NAN, .end_frame = NAN};
 }
 
-/* Text from elsewhere must not reach the terminal as commands, nor as letters that it may not have. */
-static void copy_text(char *text, size_t size, const json_t *value)
+static void forget_status(struct emg_top *top)
 {
-    const char *from = json_is_string(value) ? json_string_value(value) : "";
-    size_t n = 0;
-    for (; from[n] != '\0' && n + 1 < size; n++)
-        text[n] = from[n] >= ' ' && from[n] <= '~' ? from[n] : '?';
-    text[n] = '\0';
+    top->arrival_ns = 0;
+    top->ended = false;
+    top->state[0] = top->source[0] = top->session[0] = top->stage[0] = top->stage_session[0] =
+        top->measuring[0] = '\0';
+    top->recording_failure[0] = '\0';
+    top->rate_hz = top->frames = top->gaps = top->frames_lost = top->frame = NAN;
+    top->measuring_s = top->recording_s = NAN;
 }
 
-static void forget_activation(struct emg_top_activation *a)
-{
-    *a = (struct emg_top_activation){.t = NAN, .rms_uv = NAN, .percent_reference = NAN};
-}
-
-static void forget_fatigue(struct emg_top_fatigue *f)
-{
-    *f = (struct emg_top_fatigue){
-        .mdf_hz = NAN,
-        .mdf_se_hz = NAN,
-        .shift_percent = NAN,
-        .slope_percent_per_min = NAN,
-        .slope_ci95_percent_per_min = {NAN, NAN},
-    };
-}
-
+/* Field by field: the courses are large, and are not read behind their n. */
 void emg_top_init(struct emg_top *top, const char *endpoint)
 {
-    *top = (struct emg_top){
-        .endpoint = endpoint, .rate_hz = NAN, .frames = NAN, .gaps = NAN, .frames_lost = NAN};
+    top->endpoint = endpoint;
+    forget_status(top);
+    forget_legs(top);
+    top->malformed = 0;
+    top->largest_uv = top->largest_percent = 0;
+    top->n_muscles = top->n_events = 0;
+    top->event_kinds = 0;
 }
 
 /* Whether the status tells of the stream that is shown already. */
-static bool is_same_stream(const struct emg_top *top, const char *source, const json_t *muscles)
+static bool is_same_stream(const struct emg_top *top, const char *source, const json_t *body)
 {
+    const json_t *muscles = json_object_get(body, "muscles");
     if (top->arrival_ns == 0 || strcmp(source, top->source) != 0 ||
-        json_array_size(muscles) != top->n_muscles)
+        json_array_size(muscles) != top->n_muscles || emg_top_field_number(body, "frames") < top->frames)
         return false;
     for (size_t i = 0; i < top->n_muscles; i++) {
         char name[EMG_NAME_SIZE];
-        copy_text(name, sizeof name, json_array_get(muscles, i));
+        emg_top_copy_text(name, sizeof name, json_array_get(muscles, i));
         if (strcmp(name, top->muscles[i].name) != 0)
             return false;
     }
@@ -64,81 +61,36 @@ static bool is_same_stream(const struct emg_top *top, const char *source, const 
 
 static void begin_stream(struct emg_top *top, const char *source, const json_t *muscles)
 {
-    snprintf(top->source, sizeof top->source, "%s", source);
+    (void)snprintf(top->source, sizeof top->source, "%s", source);
     const size_t n = json_array_size(muscles);
     top->n_muscles = n < EMG_MAX_CHANNELS ? n : EMG_MAX_CHANNELS;
-    for (size_t i = 0; i < top->n_muscles; i++) {
-        struct emg_top_muscle *muscle = &top->muscles[i];
-        copy_text(muscle->name, sizeof muscle->name, json_array_get(muscles, i));
-        forget_activation(&muscle->activation);
-        forget_fatigue(&muscle->fatigue);
-        muscle->seq = NAN;
-        muscle->largest_uv = 0;
-    }
+    for (size_t i = 0; i < top->n_muscles; i++)
+        emg_top_muscle_begin(&top->muscles[i], json_array_get(muscles, i));
+    forget_legs(top);
+    top->frame = NAN;
+    top->largest_uv = top->largest_percent = 0;
 }
 
 static void update_status(struct emg_top *top, const json_t *body, int64_t now_ns)
 {
     char source[sizeof top->source];
-    copy_text(source, sizeof source, json_object_get(body, "source"));
-    const json_t *muscles = json_object_get(body, "muscles");
-    if (!is_same_stream(top, source, muscles))
-        begin_stream(top, source, muscles);
-    copy_text(top->state, sizeof top->state, json_object_get(body, "state"));
+    emg_top_copy_text(source, sizeof source, json_object_get(body, "source"));
+    if (!is_same_stream(top, source, body))
+        begin_stream(top, source, json_object_get(body, "muscles"));
+    emg_top_copy_text(top->state, sizeof top->state, json_object_get(body, "state"));
+    emg_top_copy_text(top->session, sizeof top->session, json_object_get(body, "session"));
     top->ended = strcmp(top->state, "ended") == 0;
-    top->rate_hz = number(body, "rate_hz");
-    top->frames = number(body, "frames");
-    top->gaps = number(body, "gaps");
-    top->frames_lost = number(body, "frames_lost");
+    top->rate_hz = emg_top_field_number(body, "rate_hz");
+    top->frames = emg_top_field_number(body, "frames");
+    top->gaps = emg_top_field_number(body, "gaps");
+    top->frames_lost = emg_top_field_number(body, "frames_lost");
+    const json_t *measuring = json_object_get(body, "measuring");
+    emg_top_copy_text(top->measuring, sizeof top->measuring, json_object_get(measuring, "kind"));
+    top->measuring_s = emg_top_field_number(measuring, "seconds_left");
+    top->recording_s = emg_top_field_number(json_object_get(body, "recording"), "seconds");
+    emg_top_copy_text(top->recording_failure, sizeof top->recording_failure,
+                      json_object_get(body, "recording_failure"));
     top->arrival_ns = now_ns;
-}
-
-static void copy_flags(char *text, size_t size, const json_t *flags)
-{
-    size_t n = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < json_array_size(flags) && n < size; i++) {
-        char flag[32];
-        copy_text(flag, sizeof flag, json_array_get(flags, i));
-        for (char *c = flag; *c != '\0'; c++)
-            if (*c == '_')
-                *c = ' ';
-        n += (size_t)snprintf(text + n, size - n, "%s%s", i > 0 ? ", " : "", flag);
-    }
-}
-
-static void update_activation(struct emg_top_muscle *muscle, const json_t *body, int64_t now_ns)
-{
-    struct emg_top_activation *a = &muscle->activation;
-    const json_t *active = json_object_get(body, "active");
-    muscle->seq = number(body, "seq");
-    a->arrival_ns = now_ns;
-    a->t = number(body, "t");
-    a->rms_uv = number(body, "rms_uv");
-    a->percent_reference = number(body, "percent_reference");
-    a->activity = json_is_true(active)    ? EMG_TOP_ACTIVE
-                  : json_is_false(active) ? EMG_TOP_AT_REST
-                                          : EMG_TOP_UNKNOWN;
-    copy_text(a->quality, sizeof a->quality, json_object_get(body, "quality"));
-    copy_flags(a->flags, sizeof a->flags, json_object_get(body, "flags"));
-    if (a->rms_uv > muscle->largest_uv)
-        muscle->largest_uv = a->rms_uv;
-}
-
-static void update_fatigue(struct emg_top_fatigue *f, const json_t *body, int64_t now_ns)
-{
-    const json_t *ci = json_object_get(body, "slope_ci95_percent_per_min");
-    f->arrival_ns = now_ns;
-    f->mdf_hz = number(body, "mdf_hz");
-    f->mdf_se_hz = number(body, "mdf_se_hz");
-    f->shift_percent = number(body, "shift_percent");
-    f->slope_percent_per_min = number(body, "slope_percent_per_min");
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *limit = json_array_get(ci, i);
-        f->slope_ci95_percent_per_min[i] = json_is_number(limit) ? json_number_value(limit) : NAN;
-    }
-    copy_text(f->verdict, sizeof f->verdict, json_object_get(body, "verdict"));
-    copy_text(f->reason, sizeof f->reason, json_object_get(body, "reason"));
 }
 
 static struct emg_top_muscle *find_muscle(struct emg_top *top, const char *name)
@@ -149,11 +101,44 @@ static struct emg_top_muscle *find_muscle(struct emg_top *top, const char *name)
     return NULL;
 }
 
-/* The part of the topic behind its prefix, or NULL. */
-static const char *behind(const char *topic, const char *prefix)
+static void update_symmetry(struct emg_top *top, const char *name, const json_t *body, int64_t now_ns)
 {
-    const size_t n = strlen(prefix);
-    return strncmp(topic, prefix, n) == 0 ? topic + n : NULL;
+    char left[EMG_NAME_SIZE];
+    (void)snprintf(left, sizeof left, "left.%s", name);
+    struct emg_top_muscle *muscle = find_muscle(top, left);
+    if (muscle != NULL)
+        muscle->symmetry = (struct emg_top_symmetry){now_ns, emg_top_field_number(body, "index_percent")};
+}
+
+static void update_leg(struct emg_top *top, const char *kind, const char *side, const json_t *body,
+                       int64_t now_ns)
+{
+    struct emg_top_leg *leg = strcmp(side, sides[0]) == 0 ? &top->legs[0] : &top->legs[1];
+    if (strcmp(kind, "leg") == 0) {
+        leg->arrival_ns = now_ns;
+        leg->soleus_share_percent = emg_top_field_number(body, "soleus_share_percent");
+    } else {
+        leg->cadence = emg_top_field_number(body, "cadence_steps_per_min");
+        leg->end_frame = emg_top_field_number(body, "end_frame");
+    }
+}
+
+static void update_muscle(struct emg_top *top, const char *kind, struct emg_top_muscle *muscle,
+                          const struct emg_feed_message *message, int64_t now_ns)
+{
+    const bool is_activation = strcmp(kind, "activation") == 0;
+    if (is_activation && emg_top_field_number(message->json, "seq") <= muscle->seq) {
+        emg_top_init(top, top->endpoint); /* it surely is another daemon */
+        return;
+    }
+    emg_top_muscle_update(muscle, kind, message, now_ns);
+    if (is_activation) /* fmax ignores NaN */
+        top->frame = fmax(top->frame, emg_top_field_number(message->json, "frame"));
+    if (strcmp(kind, "fatigue") == 0) /* its RMS is of seconds, and is no bar */
+        return;
+    top->largest_uv = fmax(top->largest_uv, emg_top_field_number(message->json, "rms_uv"));
+    top->largest_percent =
+        fmax(top->largest_percent, emg_top_field_number(message->json, "percent_reference"));
 }
 
 void emg_top_update(struct emg_top *top, const struct emg_feed_message *message, int64_t now_ns)
@@ -166,31 +151,50 @@ void emg_top_update(struct emg_top *top, const struct emg_feed_message *message,
         update_status(top, message->json, now_ns);
         return;
     }
-    const char *of_activation = behind(message->topic, "activation.");
-    const char *of_fatigue = behind(message->topic, "fatigue.");
-    struct emg_top_muscle *muscle = of_activation != NULL ? find_muscle(top, of_activation)
-                                    : of_fatigue != NULL  ? find_muscle(top, of_fatigue)
-                                                          : NULL;
     /* after a silence it may be another daemon: what its numbers come from is not known before its status */
-    if (muscle == NULL || emg_top_silence_s(top, now_ns) > 0)
+    if (top->arrival_ns == 0 || emg_top_silence_s(top, now_ns) > 0)
         return;
-    if (of_fatigue != NULL)
-        update_fatigue(&muscle->fatigue, message->json, now_ns);
-    else if (number(message->json, "seq") <= muscle->seq)
-        emg_top_init(top, top->endpoint); /* it surely is another one */
-    else
-        update_activation(muscle, message->json, now_ns);
+    char kind[16] = "";
+    const char *of = strchr(message->topic, '.');
+    if (of == NULL || (size_t)(of - message->topic) >= sizeof kind)
+        return;
+    memcpy(kind, message->topic, (size_t)(of - message->topic));
+    of++;
+    struct emg_top_muscle *muscle = find_muscle(top, of);
+    if (strcmp(kind, "event") == 0)
+        emg_top_update_event(top, message->topic, message->json);
+    else if (strcmp(kind, "leg") == 0 || strcmp(kind, "stride") == 0)
+        update_leg(top, kind, of, message->json, now_ns);
+    else if (strcmp(kind, "symmetry") == 0)
+        update_symmetry(top, of, message->json, now_ns);
+    else if (muscle != NULL)
+        update_muscle(top, kind, muscle, message, now_ns);
 }
 
-void emg_top_expire(struct emg_top *top, int64_t now_ns)
+/* --- time --- */
+
+double emg_top_age_s(const struct emg_top *top, double frame)
 {
-    const bool lost = strcmp(top->state, "lost") == 0;
-    for (size_t i = 0; i < top->n_muscles; i++) {
-        struct emg_top_muscle *muscle = &top->muscles[i];
-        if (lost || now_ns - muscle->activation.arrival_ns > ACTIVATION_LIFE_NS)
-            forget_activation(&muscle->activation);
-        if (now_ns - muscle->fatigue.arrival_ns > FATIGUE_LIFE_NS)
-            forget_fatigue(&muscle->fatigue);
+    const double age_s = (top->frame - frame) / top->rate_hz;
+    return isfinite(age_s) ? age_s : INFINITY;
+}
+
+void emg_top_settle(struct emg_top *top, int64_t now_ns)
+{
+    const bool silent = emg_top_silence_s(top, now_ns) > 0;
+    const bool lost = silent || strcmp(top->state, "lost") == 0;
+    for (size_t i = 0; i < top->n_muscles; i++)
+        emg_top_muscle_settle(top, &top->muscles[i], lost, silent, now_ns);
+    for (size_t i = 0; i < EMG_TOP_SIDES; i++) {
+        struct emg_top_leg *leg = &top->legs[i];
+        if (lost || now_ns - leg->arrival_ns > LEG_LIFE_NS)
+            leg->soleus_share_percent = leg->cadence = NAN;
+        if (emg_top_age_s(top, leg->end_frame) > CADENCE_LIFE_S)
+            leg->cadence = NAN;
+    }
+    if (!lost) {
+        top->largest_uv *= SCALE_DECAY;
+        top->largest_percent *= SCALE_DECAY;
     }
 }
 
@@ -202,7 +206,7 @@ double emg_top_silence_s(const struct emg_top *top, int64_t now_ns)
 
 const char *emg_top_origin(const struct emg_top *top)
 {
-    return behind(top->source, "synth:") != NULL  ? "SIMULATED"
-           : behind(top->source, "file:") != NULL ? "REPLAY"
-                                                  : "";
+    return emg_top_behind(top->source, "synth:") != NULL  ? "SIMULATED"
+           : emg_top_behind(top->source, "file:") != NULL ? "REPLAY"
+                                                          : "";
 }

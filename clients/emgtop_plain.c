@@ -16,6 +16,24 @@ static void put_line(struct emg_output *output, const struct emg_top *top, const
     emg_output_put(output, line, (size_t)n);
 }
 
+/* The quality and what it suffers from: "bad: clipping, electrode off". */
+static void put_quality(char *text, size_t size, const struct emg_top_activation *activation)
+{
+    (void)snprintf(text, size, "%s%s%s", emg_top_word(activation->quality),
+                   activation->flags[0] != '\0' ? ": " : "", activation->flags);
+}
+
+/* text [BAR_WIDTH + 1] */
+static void put_bar(char *text, const struct emg_top *top, const struct emg_top_muscle *muscle)
+{
+    double full;
+    const double share = emg_top_bar_share(top, muscle, &full);
+    const size_t filled = !(share > 0) ? 0 : share >= 1 ? BAR_WIDTH : (size_t)(share * BAR_WIDTH + 0.5);
+    memset(text, '#', filled);
+    memset(text + filled, '-', BAR_WIDTH - filled);
+    text[BAR_WIDTH] = '\0';
+}
+
 void emg_top_tell_state(const struct emg_top *top, int64_t now_ns, char *told, size_t size,
                         struct emg_output *output)
 {
@@ -56,9 +74,8 @@ void emg_top_print_lines(const struct emg_top *top, struct emg_output *output)
         char line[LINE_SIZE], time[TIME_SIZE], bar[BAR_WIDTH + 1], quality[192];
         char rms[EMG_TOP_NUMBER_SIZE], percent[EMG_TOP_NUMBER_SIZE], mdf[EMG_TOP_NUMBER_SIZE],
             se[EMG_TOP_NUMBER_SIZE];
-        double scale_uv;
-        emg_top_bar(bar, BAR_WIDTH, muscle, &scale_uv);
-        emg_top_quality(quality, sizeof quality, a);
+        put_bar(bar, top, muscle);
+        put_quality(quality, sizeof quality, a);
         snprintf(line, sizeof line, "%s %-27s %7s uV [%s] %4s %% %-6s  MDF %5s +- %4s Hz  %-12s  quality %s",
                  time_text(time, a->t), muscle->name, emg_top_number(rms, a->rms_uv, 1, false), bar,
                  emg_top_number(percent, a->percent_reference, 0, false), emg_top_activity_word(a->activity),

@@ -7,9 +7,9 @@
 const char *emg_top_number(char *text, double value, int decimals, bool sign)
 {
     if (isnan(value))
-        snprintf(text, EMG_TOP_NUMBER_SIZE, "--");
+        (void)snprintf(text, EMG_TOP_NUMBER_SIZE, "--");
     else
-        snprintf(text, EMG_TOP_NUMBER_SIZE, sign ? "%+.*f" : "%.*f", decimals, value);
+        (void)snprintf(text, EMG_TOP_NUMBER_SIZE, sign ? "%+.*f" : "%.*f", decimals, value);
     return text;
 }
 
@@ -23,33 +23,50 @@ const char *emg_top_activity_word(enum emg_top_activity activity)
     return activity == EMG_TOP_ACTIVE ? "active" : activity == EMG_TOP_AT_REST ? "rest" : "--";
 }
 
-void emg_top_quality(char *text, size_t size, const struct emg_top_activation *activation)
+const char *emg_top_muscle_words(char *text, const char *muscle)
 {
-    snprintf(text, size, "%s%s%s", emg_top_word(activation->quality),
-             activation->flags[0] != '\0' ? ": " : "", activation->flags);
+    (void)snprintf(text, EMG_TOP_WORDS_SIZE, "%s", muscle);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '.' || *c == '_')
+            *c = ' ';
+    return text;
 }
 
-/* The smallest of 50, 100, 200, 500, 1000, ... that is not below value. Less than 50 uV is about noise: a
- * muscle at rest must not fill its bar. */
-static double round_scale_uv(double value)
+const char *emg_top_flag_advice(const char *flag)
+{
+    static const char *const advice[][2] = {
+        {"clipping", "signal clipped: lower the gain?"},
+        {"flat", "no signal: cable off?"},
+        {"electrode_off", "electrode off?"},
+        {"hum", "mains hum: ground electrode, cables?"},
+        {"motion", "movement artefact: fix the cable?"},
+        {"noisy", "noisy at rest: skin, electrodes?"},
+        {"crosstalk", "maybe cross-talk of the neighbour"},
+        {"gap", "samples were lost"},
+        {"unsettled", "settling"},
+    };
+    for (size_t i = 0; i < sizeof advice / sizeof advice[0]; i++)
+        if (strcmp(flag, advice[i][0]) == 0)
+            return advice[i][1];
+    return flag;
+}
+
+/* The smallest of low, 2 low, 4 low, 10 low, ... that is not below value. */
+static double round_scale(double low, double value)
 {
     static const double factors[] = {2, 2, 2.5};
-    double scale = 50;
-    for (size_t i = 0; scale < value; i++)
+    double scale = low;
+    for (size_t i = 0; scale < value && scale < 1e9; i++)
         scale *= factors[i % 3];
     return scale;
 }
 
-void emg_top_bar(char *text, size_t width, const struct emg_top_muscle *muscle, double *scale_uv)
+/* 125 % leaves room above the reference. Less than 50 uV is about noise: a muscle at rest must not fill its
+ * bar. */
+double emg_top_bar_share(const struct emg_top *top, const struct emg_top_muscle *muscle, double *full)
 {
     const struct emg_top_activation *a = &muscle->activation;
-    const bool has_reference = !isnan(a->percent_reference);
-    *scale_uv = has_reference ? NAN : round_scale_uv(muscle->largest_uv);
-    const double share = has_reference ? a->percent_reference / 100 : a->rms_uv / *scale_uv;
-    const size_t filled = !(share > 0) ? 0 : share >= 1 ? width : (size_t)(share * (double)width + 0.5);
-    memset(text, '#', filled);
-    memset(text + filled, '-', width - filled);
-    if (share > 1)
-        text[width - 1] = '>';
-    text[width] = '\0';
+    const bool is_percent = !isnan(a->percent_reference);
+    *full = is_percent ? round_scale(125, top->largest_percent) : round_scale(50, top->largest_uv);
+    return (is_percent ? a->percent_reference : a->rms_uv) / *full;
 }

@@ -179,8 +179,9 @@ static void answer(struct emg_control *c, const char *request, size_t length)
     json_decref(root);
 }
 
-/* The parts of one request: the envelope that leads back to the client (its identity and, from a REQ socket,
- * an empty part), then the body. */
+/* The parts of one request: the envelope that leads back to the client, then the body. The envelope is the
+ * client's identity, and from a REQ socket what it adds (with ZMQ_REQ_CORRELATE a number) up to an empty
+ * part. */
 struct request {
     zmq_msg_t parts[MOST_PARTS];
     size_t n_parts;
@@ -220,10 +221,17 @@ static void refuse(struct emg_control *c, zmq_msg_t *body)
     json_decref(root);
 }
 
+static size_t find_body(struct request *request)
+{
+    for (size_t i = 1; i + 1 < request->n_parts; i++)
+        if (zmq_msg_size(&request->parts[i]) == 0)
+            return i + 1;
+    return 1;
+}
+
 static void serve(struct emg_control *c, struct request *request)
 {
-    const bool has_delimiter = request->n_parts >= 3 && zmq_msg_size(&request->parts[1]) == 0;
-    const size_t body = has_delimiter ? 2 : 1;
+    const size_t body = find_body(request);
     if (request->n_parts < 2)
         return;
     const enum emg_limit limit = emg_limiter_ask(&c->limiter, zmq_msg_data(&request->parts[0]),

@@ -1,6 +1,5 @@
 """emgctl, emgtop and the example against a daemon of the test's own. Argument: the directory with the built programs."""
 
-import fcntl
 import json
 import os
 import pathlib
@@ -12,14 +11,14 @@ import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 import unittest
 
 import zmq
 
-PATIENCE_S = 60
+from fake import PATIENCE_S, Fake
+
 CLIENTS = pathlib.Path(__file__).resolve().parents[2] / "clients"
 EXAMPLES = CLIENTS / "examples"
 COMMON = {"v": 1, "t": 1763845200.5, "frame": 4799, "session": None}
@@ -64,46 +63,6 @@ def result(kind, muscle, frame=END_FRAME - 1, accepted=True, **more):
     if kind == "reference":
         body.update(method="mvc", contractions=1, reference={"id": "r3", "method": "mvc", "uv": 320.1})
     return "event." + kind, dict(body, **more)
-
-
-class Fake:
-    """An XPUB and a ROUTER socket on endpoints of their own."""
-
-    def __init__(self, directory=None, secret_key=None):
-        self.own_directory = None if directory else tempfile.TemporaryDirectory()
-        self.directory = directory or self.own_directory
-        self.context = zmq.Context()
-        self.data, self.control = ("ipc://%s/%s" % (self.directory.name, name) for name in ("data", "control"))
-        self.publisher, self.router = self.context.socket(zmq.XPUB), self.context.socket(zmq.ROUTER)
-        for socket in (self.publisher, self.router) if secret_key else ():
-            socket.curve_secretkey, socket.curve_server = secret_key, True
-        self.publisher.bind(self.data)
-        self.router.bind(self.control)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.destroy(linger=2000)
-        if self.own_directory:
-            self.own_directory.cleanup()
-
-    def wait_for_subscription(self, *prefixes):
-        missing = set(prefixes)
-        while missing:
-            assert self.publisher.poll(PATIENCE_S * 1000), "nobody subscribes to %s" % missing
-            missing.discard(self.publisher.recv()[1:])
-
-    def send(self, *messages):
-        for topic, body in messages:
-            self.publisher.send_multipart([topic.encode(), json.dumps(body).encode()])
-
-    def answer(self, reply):
-        """Takes one request, sends bytes back; returns the request."""
-        assert self.router.poll(PATIENCE_S * 1000), "no request comes"
-        *envelope, request = self.router.recv_multipart()
-        self.router.send_multipart(envelope + [reply])
-        return json.loads(request)
 
 
 def start(program, *arguments, **more):
@@ -273,6 +232,15 @@ class Terminal:
         self.reader.join(PATIENCE_S)
         os.close(self.master)
         return code, self.written.decode().replace("\r\n", "\n")
+
+
+def read_all(descriptor, into):
+    while True:
+        try:
+            if select.select([descriptor], [], [], 0.2)[0]:
+                into += os.read(descriptor, 65536)
+        except OSError:
+            return
 
 
 class Reply(unittest.TestCase):
@@ -836,6 +804,10 @@ class Top(unittest.TestCase):
         self.assertNotIn("REPLAY", out)
         self.assertNotIn("SIMULATED", out)
 
+    def test_a_text_cannot_command_the_terminal(self):
+        out = self.plain(status(1, source="file:\x1b[2J\x9b1m\u202ex\u00e4.bdf"), activation(1))[1]
+        self.assertIn("file:?[2J?1m?x\u00e4.bdf", out)
+
     def test_numbers_of_a_new_daemon_wait_for_its_status(self):
         with Fake() as fake:
             process = start("emgtop", "--data", fake.data)
@@ -845,100 +817,6 @@ class Top(unittest.TestCase):
             code, out, _ = finish(process)
         self.assertEqual(code, 0)
         self.assertNotIn("777", out)
-
-    def screen(self, rows, columns, *messages):
-        """What a terminal shows after the messages, and everything that was written to it up to the end."""
-        with Fake() as fake:
-            master, slave = pty.openpty()
-            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            process = subprocess.Popen([str(programs / "emgtop"), "--data", fake.data], stdin=slave, stdout=slave, stderr=slave,
-                                       env=dict(os.environ, TERM="xterm", LC_ALL="C"))
-            os.close(slave)
-            written = bytearray()
-            reader = threading.Thread(target=read_all, args=(master, written))
-            reader.start()
-            fake.wait_for_subscription(b"status", b"activation.", b"fatigue.")
-            last = "status", dict(messages[0][1], seq=2, frames=3600 * 48000)
-            fake.send(*messages, last)
-            limit = time.monotonic() + PATIENCE_S
-            while b"1:00:00" not in written and time.monotonic() < limit:
-                time.sleep(0.02)
-            process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(PATIENCE_S), 0)
-            reader.join(PATIENCE_S)
-            os.close(master)
-        text = written.decode("ascii")
-        shown = text[text.index("waiting for"):text.rindex("\x1b[J")]
-        self.assertIn(fake.data[:columns - 20], shown)
-        return render(shown, rows, columns), text
-
-    def test_a_screen_of_80_by_24_holds_four_muscles_and_the_cursor_comes_back(self):
-        muscles = ["left.soleus", "left.gastrocnemius_medialis", "right.soleus", "right.gastrocnemius_medialis"]
-        messages = [status(1, muscles=muscles)]
-        for i, muscle in enumerate(muscles):
-            known = i < 3
-            messages += [("activation." + muscle, activation(1, 101.5 + i if known else None)[1]),
-                         ("fatigue." + muscle, fatigue(1, 91.2 + i if known else None)[1])]
-        lines, text = self.screen(24, 80, *messages)
-        self.assertIn("SIMULATED", lines[0])
-        for words in ("running", "48000 Hz", "gaps 2", "frames lost 77"):
-            self.assertIn(words, lines[1])
-        for i, muscle in enumerate(muscles):
-            row = next(row for row, line in enumerate(lines) if line.startswith(muscle))
-            for words in ("ACTIVE", "fatiguing", "warn: gap"):
-                self.assertIn(words, lines[row])
-            self.assertIn("%.1f uV [#" % (101.5 + i) if i < 3 else "-- uV [-", lines[row + 1])
-            self.assertIn("MDF  %.1f +- 1.3 Hz" % (91.2 + i) if i < 3 else "MDF    --", lines[row + 2])
-            self.assertIn("shift -5.0 %  slope -2.1 %/min, 95 % CI -3.0 to -1.0", lines[row + 2])
-            self.assertIn("it falls", lines[row + 3])
-        self.assertGreater(text.rfind("\x1b[?25h"), text.rfind("\x1b[?25l"))
-
-    def test_a_lost_signal_is_shown_as_lost_and_with_no_value(self):
-        lines, _ = self.screen(24, 80, status(1, "lost", source="soundio:alsa:CARD=EMG"), activation(1))
-        self.assertIn("SIGNAL LOST", lines[1])
-        self.assertNotIn("123.4", "".join(lines))
-        self.assertTrue(any("-- uV" in line for line in lines))
-
-    def test_a_smaller_window_shows_less_and_overflows_nowhere(self):
-        muscles = ["left.muscle_%d" % i for i in range(6)]
-        messages = [status(1, source="synth:" + 200 * "x", muscles=muscles)]
-        messages += [("activation." + muscle, activation(1)[1]) for muscle in muscles]
-        messages += [("fatigue." + muscle, fatigue(1)[1]) for muscle in muscles]
-        lines, _ = self.screen(15, 70, *messages)
-        self.assertEqual([muscle for muscle in muscles if any(line.startswith(muscle) for line in lines)], muscles)
-        self.assertIn("SIMULATED", lines[0])
-
-
-def render(text, rows, columns):
-    """The lines of a terminal after the text; fails on what it does not know, on wrapping and on scrolling."""
-    cells, row, column = [[" "] * columns for _ in range(rows)], 0, 0
-    for control, letter in re.findall(r"(\x1b\[[0-9;?]*[A-Za-z]|[\r\n])|(.)", text):
-        assert letter or control in "\r\n" or control[-1] in "mHJKhl", repr(control)
-        if letter:
-            assert letter.isprintable() and column < columns, (letter, row, column)
-            cells[row][column] = letter
-            column += 1
-        elif control == "\n":
-            row += 1
-            assert row < rows, "scrolled"
-        elif control == "\r":
-            column = 0
-        elif control[-1] == "H":
-            row, column = 0, 0
-        elif control[-1] in "JK":
-            cells[row][column:] = [" "] * (columns - column)
-            for below in cells[row + 1:] if control[-1] == "J" else ():
-                below[:] = [" "] * columns
-    return ["".join(line).rstrip() for line in cells]
-
-
-def read_all(descriptor, into):
-    while True:
-        try:
-            if select.select([descriptor], [], [], 0.2)[0]:
-                into += os.read(descriptor, 65536)
-        except OSError:
-            return
 
 
 class Example(unittest.TestCase):

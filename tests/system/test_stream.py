@@ -526,6 +526,7 @@ BAD_PARTS = [
     ("an empty part alone", [b""]),
     ("two empty parts", [b"", b""]),
     ("three empty parts", [b"", b"", b""]),
+    ("two requests behind a number and an empty part", [b"0001", b"", b'{"command": "ping"}', b'{"command": "shutdown"}']),
     ("many parts", [b'{"command": "shutdown"}'] * 100),
     ("many empty parts", [b""] * 100),
 ]
@@ -624,6 +625,16 @@ class Control(unittest.TestCase):
         requester = self.daemon.socket(zmq.REQ)
         for i in range(20):
             requester.send_json({**request, "id": i})
+            self.assertEqual(i, emgd.parse(self.daemon.receive(requester)[0])["id"])
+        requester.close()
+
+    def test_a_req_socket_that_gives_up_asks_again(self):
+        requester = self.daemon.socket(zmq.REQ)
+        requester.setsockopt(zmq.REQ_CORRELATE, 1)
+        requester.setsockopt(zmq.REQ_RELAXED, 1)
+        for i in range(20):
+            requester.send_json({"command": "ping", "id": -i})
+            requester.send_json({"command": "ping", "id": i})  # the reply to the one before counts no more
             self.assertEqual(i, emgd.parse(self.daemon.receive(requester)[0])["id"])
         requester.close()
 

@@ -5,7 +5,8 @@ import { make, setAttribute, setText, shown } from "./dom";
 import type { Body, Value } from "./feed";
 import { type Model, nameOf, number, text } from "./model";
 
-const FULL_PERCENT = 125; // width of the bar
+const FULL_PERCENT = 125; // width of the bar, while nothing exceeds it
+const HALF_LIFE_MS = 60000; // of the largest amplitude, by which bars are scaled
 const RECENT_S = 3; // a contraction's value stands so long
 const CALM_MS = 250; // between two changes of a number that people read
 const VAGUE = 20; // width of a trend's interval, in percent a minute, beyond which it says nothing
@@ -33,10 +34,32 @@ export function flagWords(flags: Value | undefined): string {
   return ((flags as string[] | undefined) ?? []).map((flag) => FLAGS[flag] ?? flag).join(", ");
 }
 
-/** The smallest of 1, 2, 5, 10, 20, 50 ... that is not exceeded. */
-function roundScale(uv: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(10, uv)));
-  return [1, 2, 5, 10].map((k) => k * power).find((scale) => scale >= uv) ?? 10 * power;
+/** The smallest of low, 2 low, 4 low, 10 low ... that is not exceeded. */
+function roundScale(low: number, value: number): number {
+  let scale = low;
+  for (let i = 0; scale < value && scale < 1e9; i++) scale *= [2, 2, 2.5][i % 3]!;
+  return scale;
+}
+
+/** The full scale of all bars, which compare: by the largest amplitudes lately. */
+export class Scale {
+  private largest = { uv: 0, percent: 0 };
+  private at = performance.now();
+
+  take(uv: number | null, percent: number | null): void {
+    const now = performance.now();
+    const left = 0.5 ** ((now - this.at) / HALF_LIFE_MS);
+    this.at = now;
+    this.largest = { uv: Math.max(this.largest.uv * left, uv ?? 0), percent: Math.max(this.largest.percent * left, percent ?? 0) };
+  }
+
+  get fullUv(): number {
+    return roundScale(50, this.largest.uv);
+  }
+
+  get fullPercent(): number {
+    return roundScale(FULL_PERCENT, this.largest.percent);
+  }
 }
 
 export class Card {
@@ -69,7 +92,7 @@ export class Card {
 
   constructor(
     private muscle: string,
-    private scale: { largestUv: number }, // of all muscles: microvolts compare
+    private scale: Scale, // of all muscles
     private wavesChanged: () => void,
   ) {
     this.traceButton = make("button", { class: "trace", type: "button", "aria-pressed": "false", click: () => this.toggleWave() }, "Signal");
@@ -136,13 +159,12 @@ export class Card {
     const percent = number(body?.percent_reference);
     const uv = number(body?.rms_uv);
     const known = percent ?? uv;
-    this.scale.largestUv = Math.max(this.scale.largestUv, uv ?? 0);
-    const full = percent !== null ? FULL_PERCENT : roundScale(this.scale.largestUv);
+    this.scale.take(uv, percent);
+    const full = percent !== null ? this.scale.fullPercent : this.scale.fullUv;
     const share = known === null ? 0 : Math.min(1, known / full);
     this.bar.style.transform = `scaleX(${share.toFixed(4)})`;
-    this.mark.style.left = percent !== null ? `${(100 * 100) / FULL_PERCENT}%` : "100%";
+    this.mark.style.left = percent !== null ? `${(100 * 100) / full}%` : "100%";
     setAttribute(this.mark, "data-says", percent !== null ? "100 %" : `${full} \u00b5V`);
-    setAttribute(this.bar, "data-over", String(percent !== null && percent > FULL_PERCENT));
     setAttribute(this.element, "data-active", String(body?.active === true));
     this.bar.dataset.raw = String(known);
     this.bar.dataset.seq = String(body?.seq ?? "");

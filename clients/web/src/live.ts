@@ -1,10 +1,11 @@
 // The live view: cards of the left leg on the left, of the right leg on the right, and what compares them.
 
-import { Card } from "./card";
+import { Card, Scale } from "./card";
 import { make, setText, shown } from "./dom";
 import { type Model, nameOf, number, sideOf } from "./model";
 
 const SIDES = ["left", "right"];
+const CADENCE_LIFE_S = 5; // since the last gait cycle
 
 class Leg {
   element: HTMLElement;
@@ -29,7 +30,9 @@ class Leg {
     setText(this.share, share === null ? "--" : `${shown(share, 0)} %`);
     this.share.dataset.raw = String(share);
     setText(this.note, share === null ? "no reference yet" : "");
-    const cadence = number(stride?.cadence_steps_per_min);
+    const ended = number(stride?.end_frame);
+    const recent = ended !== null && model.secondsSince(ended) < CADENCE_LIFE_S;
+    const cadence = recent ? number(stride?.cadence_steps_per_min) : null;
     setText(this.cadence, cadence === null ? "--" : `${shown(cadence, 0)} /min`);
     this.cadence.dataset.raw = String(cadence);
   }
@@ -89,7 +92,7 @@ export class LiveView {
     this.cards.clear();
     this.parts = [];
     this.built = muscles.join();
-    const scale = { largestUv: 0 };
+    const scale = new Scale();
     const wavesChanged = () =>
       this.want([...this.cards].filter(([, card]) => card.showsWave).map(([muscle]) => `waveform.${muscle}`));
     const columns = SIDES.filter((side) => muscles.some((m) => sideOf(m) === side)).map((side) => {

@@ -77,6 +77,13 @@ export class Model implements Listener {
     return this.get("status");
   }
 
+  /** Signal time between a frame and the newest one that is known of; Infinity: not known. */
+  secondsSince(frame: number): number {
+    const rate = number(this.status?.rate_hz);
+    const newest = this.muscles.map((muscle) => number(this.get(`activation.${muscle}`)?.frame)).find((f) => f !== null);
+    return rate !== null && newest !== undefined && newest !== null ? (newest - frame) / rate : Infinity;
+  }
+
   /** Names in the order of the montage; they stay while emgd is away. */
   get muscles(): string[] {
     return (this.latest.get("status")?.body.muscles as string[] | undefined) ?? [];
