@@ -48,6 +48,14 @@ const struct emg_ctl_word emg_ctl_words[] = {
         .example = "emgctl session stop",
     },
     {
+        .words = "session events",
+        .wire = "session.events",
+        .action = EMG_CTL_REQUEST,
+        .summary = "what has been told of the session",
+        .gives = "a list of topics and bodies, the oldest first",
+        .example = "emgctl session events",
+    },
+    {
         .words = "rest",
         .wire = "rest.start",
         .action = EMG_CTL_MEASURE,

@@ -114,7 +114,7 @@ void emg_web_take(struct emg_web *web)
     program->heard_ns = monotonic_ns();
     if (!program->alive) {
         set_alive(program, true);
-        emg_web_control_snapshot(web->control);
+        emg_web_control_ask_past(web->control);
     }
     wake_browsers(web);
 }

@@ -52,7 +52,10 @@ struct emg_web_store {
 /* Takes in a message. A topic or an array too many is dropped. */
 void emg_web_store_put(struct emg_web_store *store, const struct emg_feed_message *message);
 
-/* Whether a message of the topic is there. */
+/* Whether this event is there. */
+bool emg_web_store_has_event(const struct emg_web_store *store, const char *topic, const json_t *body);
+
+/* Whether a message of the topic, which is none of events, is there. */
 bool emg_web_store_has(const struct emg_web_store *store, const char *topic);
 
 /* Forgets the last messages of topics that begin so: they no longer say anything of now. */
@@ -94,8 +97,9 @@ struct emg_web_control *emg_web_control_create(struct emg_web *web);
 void emg_web_control_request(struct emg_web_control *control, struct emg_web_browser *browser,
                              json_t *request);
 
-/* Asks for the last message of every topic, of which the missing ones are stored. */
-void emg_web_control_snapshot(struct emg_web_control *control);
+/* Asks for the events of the session and the last message of every topic, of which the missing ones are
+ * stored. */
+void emg_web_control_ask_past(struct emg_web_control *control);
 
 /* The browser has gone; control may be NULL. */
 void emg_web_control_forget(struct emg_web_control *control, const struct emg_web_browser *browser);

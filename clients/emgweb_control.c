@@ -18,7 +18,7 @@ static const int64_t ANSWER_NS = 20000000000;
 struct pending {
     json_int_t number;               /* of the request on the control socket; 0: this place is free */
     struct emg_web_browser *browser; /* NULL: it has gone */
-    bool snapshot;                   /* emgweb's own */
+    bool is_past;                    /* emgweb's own: what it has missed */
     json_t *id;                      /* as the browser wrote it; NULL: none */
     char *unsent;                    /* the request, while there is no connection; NULL: sent */
     int64_t asked_ns;                /* CLOCK_MONOTONIC */
@@ -72,14 +72,20 @@ static void release(struct pending *pending)
 }
 
 /* What came by the stream in the meantime is newer. */
-static void take_snapshot(struct emg_web *web, const json_t *reply)
+static bool has_come(const struct emg_web_store *store, const char *topic, const json_t *body)
+{
+    return strncmp(topic, "event.", strlen("event.")) == 0 ? emg_web_store_has_event(store, topic, body)
+                                                           : emg_web_store_has(store, topic);
+}
+
+static void take_past(struct emg_web *web, const json_t *reply)
 {
     const json_t *messages = json_object_get(reply, "messages");
     for (size_t i = 0; i < json_array_size(messages); i++) {
         const json_t *message = json_array_get(messages, i);
         const char *topic = json_string_value(json_object_get(message, "topic"));
         const json_t *body = json_object_get(message, "body");
-        if (topic == NULL || !json_is_object(body) || emg_web_store_has(&web->store, topic))
+        if (topic == NULL || !json_is_object(body) || has_come(&web->store, topic, body))
             continue;
         char *text = json_dumps(body, JSON_REAL_PRECISION(17));
         if (text != NULL)
@@ -97,8 +103,8 @@ static void take_reply(struct emg_web_control *c, json_t *reply)
         if (number == 0 || pending->number != number)
             continue;
         (void)json_object_del(reply, "id");
-        if (pending->snapshot)
-            take_snapshot(c->web, reply);
+        if (pending->is_past)
+            take_past(c->web, reply);
         else if (pending->browser != NULL)
             deliver(pending->browser, pending->id, reply);
         release(pending);
@@ -211,15 +217,18 @@ void emg_web_control_request(struct emg_web_control *c, struct emg_web_browser *
     json_decref(numbered);
 }
 
-void emg_web_control_snapshot(struct emg_web_control *c)
+void emg_web_control_ask_past(struct emg_web_control *c)
 {
-    struct pending *pending = add_pending(c);
-    if (pending == NULL)
-        return;
-    pending->snapshot = true;
-    json_t *request = json_pack("{s:s, s:I}", "command", "snapshot", "id", pending->number);
-    ask(c, pending, request);
-    json_decref(request);
+    static const char *const commands[] = {"session.events", "snapshot"};
+    for (size_t i = 0; i < 2; i++) {
+        struct pending *pending = add_pending(c);
+        if (pending == NULL)
+            return;
+        pending->is_past = true;
+        json_t *request = json_pack("{s:s, s:I}", "command", commands[i], "id", pending->number);
+        ask(c, pending, request);
+        json_decref(request);
+    }
 }
 
 void emg_web_control_forget(struct emg_web_control *c, const struct emg_web_browser *browser)

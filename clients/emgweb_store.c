@@ -120,12 +120,24 @@ static bool is_event_of(const char *line, const char *topic)
     return strncmp(line, head, (size_t)n) == 0;
 }
 
-bool emg_web_store_has(const struct emg_web_store *store, const char *topic)
+bool emg_web_store_has_event(const struct emg_web_store *store, const char *topic, const json_t *body)
 {
     const size_t n_kept = store->n_events < EMG_WEB_EVENTS ? (size_t)store->n_events : EMG_WEB_EVENTS;
-    for (size_t i = 0; i < n_kept; i++)
-        if (is_event_of(store->events[i], topic))
-            return true;
+    bool has = false;
+    for (size_t i = 0; i < n_kept && !has; i++) {
+        if (!is_event_of(store->events[i], topic))
+            continue;
+        json_t *event = json_loads(store->events[i], 0, NULL);
+        has = number(event, "seq") == number(body, "seq") &&
+              number(event, "frame") == number(body, "frame") &&
+              json_equal(json_object_get(event, "t"), json_object_get(body, "t"));
+        json_decref(event);
+    }
+    return has;
+}
+
+bool emg_web_store_has(const struct emg_web_store *store, const char *topic)
+{
     for (size_t i = 0; i < store->n_topics; i++)
         if (strcmp(store->topics[i].name, topic) == 0 && store->topics[i].version > 0)
             return true;

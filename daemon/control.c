@@ -72,6 +72,11 @@ static void reply_snapshot(struct emg_control *c, struct emg_json *json)
     emg_publisher_snapshot(c->config.publisher, json);
 }
 
+static void reply_session_events(struct emg_control *c, struct emg_json *json)
+{
+    emg_publisher_history(c->config.publisher, json);
+}
+
 static void reply_shutdown(struct emg_control *c, struct emg_json *json)
 {
     (void)json;
@@ -84,8 +89,9 @@ static const struct {
     const char *command;
     reply_to *reply;
 } commands[] = {
-    {"ping", reply_ping},       {"status", reply_status},     {"config", reply_config},
-    {"devices", reply_devices}, {"snapshot", reply_snapshot}, {"shutdown", reply_shutdown},
+    {"ping", reply_ping},         {"status", reply_status},     {"config", reply_config},
+    {"devices", reply_devices},   {"snapshot", reply_snapshot}, {"session.events", reply_session_events},
+    {"shutdown", reply_shutdown},
 };
 
 static void begin_reply(struct emg_control *c, struct emg_json *json, const json_t *id, bool ok)

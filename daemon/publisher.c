@@ -1,6 +1,7 @@
 #include "daemon/publisher.h"
 
 #include "daemon/clock.h"
+#include "daemon/history.h"
 #include "daemon/latency.h"
 #include "daemon/log.h"
 #include "daemon/recorder.h"
@@ -38,8 +39,9 @@ struct emg_publisher {
     _Atomic bool stop, urgent, ended;
     _Atomic int64_t subscribed_ns; /* when the last subscription came; 0: none yet */
 
-    pthread_mutex_t mutex; /* guards last */
+    pthread_mutex_t mutex; /* guards last and history */
     struct last_message last[EMG_TOPIC_COUNT][EMG_MAX_CHANNELS];
+    struct emg_history history;
 
     /* the thread's own */
     bool lossless;
@@ -103,6 +105,7 @@ static void keep_last(struct emg_publisher *p, const struct emg_message *message
     }
     if (last->capacity > length)
         memcpy(last->body, p->body, length + 1);
+    emg_history_put(&p->history, message, p->body);
     (void)pthread_mutex_unlock(&p->mutex);
 }
 
@@ -265,6 +268,13 @@ void emg_publisher_snapshot(struct emg_publisher *p, struct emg_json *json)
     emg_json_close_array(json);
 }
 
+void emg_publisher_history(struct emg_publisher *p, struct emg_json *json)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    emg_history_json(&p->history, &p->wire, json);
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
 void emg_publisher_status(struct emg_publisher *p, struct emg_json *json)
 {
     (void)pthread_mutex_lock(&p->mutex);
@@ -305,6 +315,7 @@ void emg_publisher_destroy(struct emg_publisher *p)
     for (size_t topic = 0; topic < EMG_TOPIC_COUNT; topic++)
         for (size_t index = 0; index < EMG_MAX_CHANNELS; index++)
             free(p->last[topic][index].body);
+    emg_history_clear(&p->history);
     (void)pthread_mutex_destroy(&p->mutex);
     free(p);
 }

@@ -1,6 +1,6 @@
 /* The data socket: takes the worker's messages and publishes them on an XPUB socket from a thread of its own.
  *
- * Functions are for the main thread, but for emg_publisher_snapshot and emg_publisher_status (any thread). */
+ * Functions are for the main thread, but for emg_publisher_snapshot, _history and _status (any thread). */
 #ifndef EMG_DAEMON_PUBLISHER_H
 #define EMG_DAEMON_PUBLISHER_H
 
@@ -41,6 +41,10 @@ bool emg_publisher_has_audience(const struct emg_publisher *p);
 
 /* Writes the array "messages": the last {topic, body} of every topic without an array. */
 void emg_publisher_snapshot(struct emg_publisher *p, struct emg_json *json);
+
+/* Writes the array "messages": the events of the session, {topic, body}, the oldest first (daemon/history.h).
+ */
+void emg_publisher_history(struct emg_publisher *p, struct emg_json *json);
 
 /* Writes "status": the body of the last status, null when there was none. */
 void emg_publisher_status(struct emg_publisher *p, struct emg_json *json);

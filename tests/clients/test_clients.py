@@ -189,7 +189,7 @@ class Words(unittest.TestCase):
         self.assertEqual((code, err), (0, ""))
         self.assertEqual(listed, finish(start("emgctl", "--help"))[1])
         commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", listed, re.M)
-        self.assertEqual(len(commands), 20)
+        self.assertEqual(len(commands), 21)
         for command in commands:
             code, text, err = finish(start("emgctl", "help", *command.split()))
             self.assertEqual((code, err), (0, ""), command)
@@ -610,7 +610,7 @@ class Completion(unittest.TestCase):
     def test_commands_arguments_methods_and_options(self):
         for line, expected in {
             "emgctl re": ["rest", "reference", "record", "repair"],
-            "emgctl session ": ["start", "stop"],
+            "emgctl session ": ["start", "stop", "events"],
             "emgctl session start ": ["participant=", "notes="],
             "emgctl session start participant=P07 ": ["notes="],
             "emgctl session.start par": ["participant="],

@@ -163,14 +163,6 @@ class Programs(unittest.TestCase):
             _, err = nobody.communicate(timeout=emgd.PATIENCE_S)
             self.assertIn("TimeoutError: emgd does not answer", err)
 
-    def test_a_correlated_request_gets_no_reply(self):
-        with emgd.Daemon("--source", "synth:rest", settings=ENDLESS) as daemon:
-            with contextlib.closing(daemon.socket(zmq.REQ)) as socket:
-                socket.setsockopt(zmq.REQ_CORRELATE, 1)
-                socket.send_json({"command": "ping"})
-                self.assertTrue(daemon.request("ping")["ok"])
-                self.assertEqual(0, socket.poll(1000))
-
 
 class ZeroMq(unittest.TestCase):
     def test_conflate_keeps_the_last_part_alone(self):

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import emgd  # noqa: E402
 
 COMMANDS = ("session start", "session stop", "rest", "reference", "reference set", "baseline", "stage", "marker",
-            "record start", "record stop", "status", "snapshot", "config", "devices", "ping", "shutdown", "watch",
+            "record start", "record stop", "status", "snapshot", "session events", "config", "devices", "ping", "shutdown", "watch",
             "repair", "keygen", "help")
 
 
@@ -128,7 +128,7 @@ try "emgctl --control $3 reference muscles=left.soleus,right.g"
 """
         done = subprocess.run(["bash", "-c", script, "bash", str(emgd.SOURCE_DIR / "clients" / "emgctl.bash-completion"),
                                str(emgd.programs), self.daemon.control], capture_output=True, text=True, timeout=emgd.PATIENCE_S)
-        self.assertEqual(["session", "start stop", "speed_m_s=", "dynamic_peak",
+        self.assertEqual(["session", "start stop events", "speed_m_s=", "dynamic_peak",
                           "left.soleus left.gastrocnemius_medialis", "left.soleus,right.gastrocnemius_medialis"],
                          done.stdout.splitlines(), done.stderr)
 

@@ -53,6 +53,7 @@ FIELDS = {
     "reply.config.json": "ok config",
     "reply.devices.json": "ok devices backends",
     "reply.snapshot.json": "ok messages",
+    "reply.session.events.json": "ok messages",
     "reply.shutdown.json": "ok",
     "reply.session.start.json": "ok frame t session recording",
     "reply.marker.json": "ok frame t",
@@ -596,6 +597,21 @@ class Control(unittest.TestCase):
         topics = [m["topic"] for m in messages if not m["topic"].startswith(happened)]
         self.assertEqual(sorted(["status", "event.device", *expected]), sorted(topics))
         self.assertEqual("running", next(m["body"]["state"] for m in messages if m["topic"] == "event.device"))
+
+    def test_the_events_of_the_session_come_in_their_order(self):
+        kinds = ("event.session", "event.stage", "event.marker", "event.rest")
+        with self.daemon.subscribe("event.", "status") as stream:
+            stream.next()
+            self.assertTrue(self.daemon.request("marker", label="not of the session")["ok"])
+            self.assertTrue(self.daemon.request("session.start", participant="P07")["ok"])
+            for label in ("8 km/h", "10 km/h"):
+                self.assertTrue(self.daemon.request("stage", label=label)["ok"])
+            self.assertTrue(self.daemon.request("rest.start", seconds=1)["ok"])
+            seen = stream.until(lambda m: m.topic == "event.rest" and m.body["muscle"] == "right.gastrocnemius_medialis")
+            begin = next(i for i, m in enumerate(seen) if m.topic == "event.session")
+            told = [{"topic": m.topic, "body": m.body} for m in seen[begin:] if m.topic in kinds]
+            self.assertEqual(told, self.ask("reply.session.events.json", "session.events")["messages"])
+            self.assertTrue(self.daemon.request("session.stop")["ok"])
 
     def test_ids_come_back_as_they_were(self):
         deep = [[[[{"a": {"b": []}}]]]]

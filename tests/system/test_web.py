@@ -203,18 +203,25 @@ class WithDaemon(unittest.TestCase):
             self.assertEqual(3 * course.body["points"], len(course.array))
             self.assertEqual(500, web.get("/recordings.json")[0])
 
-    def test_an_emgweb_that_starts_later_learns_the_last_of_each(self):
+    def test_an_emgweb_that_starts_later_learns_the_session_in_its_order(self):
         with both() as (daemon, first), first.browser() as browser:
             browser.until(is_of("activation."))
             self.assertTrue(browser.request("session.start", participant="P07")["ok"])
+            self.assertTrue(browser.request("stage", label="8 km/h")["ok"])
+            self.assertTrue(browser.request("rest.start", seconds=1)["ok"])
+            told = browser.until(is_of("event.rest"))
+            for _ in range(3):
+                told += browser.until(is_of("event.rest"))
             self.assertTrue(browser.request("stage", label="10 km/h")["ok"])
             self.assertTrue(browser.request("marker", label="before")["ok"])
-            browser.until(is_of("event.marker"))
+            told += browser.until(is_of("event.marker"))
+            kinds = ("event.session", "event.stage", "event.rest", "event.marker")
             with Web(daemon.data, daemon.control) as second, second.browser() as late:
                 seen = late.until(is_of("event.marker"))
+                self.assertEqual([(m.topic, m.body) for m in told if m.topic in kinds],
+                                 [(m.topic, m.body) for m in seen if m.topic in kinds])
                 seen += late.until(is_of("fatigue."))
                 self.assertEqual("P07", next(m for m in seen if m.topic == "event.session").body["participant"])
-                self.assertEqual("10 km/h", next(m for m in seen if m.topic == "event.stage").body["label"])
                 for message in filter(is_of("event."), seen):  # what the stream had brought before the snapshot is not told twice
                     same = [m for m in seen if m.topic == message.topic and m.body["seq"] == message.body["seq"]]
                     self.assertEqual(1, len(same), message)

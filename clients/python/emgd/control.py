@@ -66,6 +66,10 @@ class Control:
         """The last message of every topic without an array."""
         return snapshot_of(self.request("snapshot"), self.endpoint)
 
+    def session_events(self) -> list[Message]:
+        """What has been told of the session, the oldest first."""
+        return snapshot_of(self.request("session.events"), self.endpoint)
+
     def session_start(self, participant: str, notes: Optional[str] = None) -> Reply:
         """Begins a test of one participant: a code, never a name. Gives `session`, `frame`, `t` and `recording`."""
         return self.request("session.start", participant=participant, notes=notes)
