@@ -1,5 +1,8 @@
 #include "dsp/decimator.h"
 
+#include "dsp/simd.h"
+
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -8,6 +11,7 @@
 
 enum {
     LANES = 8,    /* independent partial sums: they vectorise, and fix the order of summation */
+    AT_ONCE = 4,  /* outputs */
     CHUNK = 1024, /* input samples between two moves of the history */
     TAPS_MAX = 65535,
 };
@@ -147,32 +151,65 @@ enum emg_error emg_decimator_create(struct emg_decimator **out, const struct emg
     return EMG_OK;
 }
 
-/* n is a multiple of LANES. */
-static float dot(const float *a, const float *b, size_t n)
+/* Unaligned, and by pointer: how such a type is passed depends on the processor. */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+static inline const lanes *at(const float *x)
 {
-    float s0 = 0.0F, s1 = 0.0F, s2 = 0.0F, s3 = 0.0F;
-    float s4 = 0.0F, s5 = 0.0F, s6 = 0.0F, s7 = 0.0F;
+    return (const lanes *)(const void *)x;
+}
+
+static inline float sum(const lanes *s)
+{
+    return (((*s)[0] + (*s)[4]) + ((*s)[2] + (*s)[6])) + (((*s)[1] + (*s)[5]) + ((*s)[3] + (*s)[7]));
+}
+
+/* Writes the sums of products of h [n] with AT_ONCE stretches of x that begin `step` apart; n is a multiple
+ * of LANES. Alone, each addition would wait for the one before it. */
+EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, size_t n, float *y)
+{
+    lanes s[AT_ONCE] = {{0.0F}};
 
     for (size_t i = 0; i < n; i += LANES) {
-        s0 += a[i] * b[i];
-        s1 += a[i + 1] * b[i + 1];
-        s2 += a[i + 2] * b[i + 2];
-        s3 += a[i + 3] * b[i + 3];
-        s4 += a[i + 4] * b[i + 4];
-        s5 += a[i + 5] * b[i + 5];
-        s6 += a[i + 6] * b[i + 6];
-        s7 += a[i + 7] * b[i + 7];
+        const lanes c = *at(h + i);
+        for (size_t k = 0; k < AT_ONCE; k++)
+            s[k] += c * *at(x + k * step + i);
     }
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7));
+    for (size_t k = 0; k < AT_ONCE; k++)
+        y[k] = sum(&s[k]);
+}
+
+EMG_VECTORISED static float dot(const float *h, const float *x, size_t n)
+{
+    lanes s = {0.0F};
+
+    for (size_t i = 0; i < n; i += LANES)
+        s += *at(h + i) * *at(x + i);
+    return sum(&s);
+}
+
+EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
 }
 
 static void append(struct emg_decimator *q, const float *x, size_t n)
 {
-    float *end = q->history + q->fill;
-
-    for (size_t i = 0; i < n; i++)
-        end[i] = isfinite(x[i]) ? x[i] : 0.0F;
+    copy_finite(q->history + q->fill, x, n);
     q->fill += n;
+}
+
+/* Writes the outputs whose newest samples are there; returns their number. */
+static size_t filter(struct emg_decimator *q, float *y)
+{
+    size_t made = 0;
+
+    for (; q->next + (AT_ONCE - 1) * q->factor < q->fill; q->next += AT_ONCE * q->factor, made += AT_ONCE)
+        dots(q->coefficients, q->history + q->next - (q->padded - 1), q->factor, q->padded, y + made);
+    for (; q->next < q->fill; q->next += q->factor)
+        y[made++] = dot(q->coefficients, q->history + q->next - (q->padded - 1), q->padded);
+    return made;
 }
 
 /* Moves the samples that later outputs still need to the front. */
@@ -197,8 +234,7 @@ size_t emg_decimator_execute(struct emg_decimator *q, const float *x, float *y, 
         append(q, x, take);
         x += take;
         n -= take;
-        for (; q->next < q->fill; q->next += q->factor)
-            y[made++] = dot(q->coefficients, q->history + q->next - (q->padded - 1), q->padded);
+        made += filter(q, y + made);
         if (q->fill == capacity)
             make_room(q);
     }

@@ -2,6 +2,7 @@
 
 #include "dsp/mains_fit.h"
 #include "dsp/phasor.h"
+#include "dsp/simd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,11 +16,23 @@ enum { WINDOW_CYCLES = 6, HOP_CYCLES = 2 };
 
 enum {
     HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
+    AT_ONCE = 4, /* bins of the transform, harmonics and then half-way */
+    BINS = 2 * HARMONICS,
     MOMENTS = 14, /* terms of the series for the window's transform near 0 Hz */
 };
 
 /* 4-term Blackman-Harris: side lobes below -92 dB (Harris 1978, Proc. IEEE 66:51). */
 static const double BLACKMAN_HARRIS[4] = {0.35875, -0.48829, 0.14128, -0.01168};
+
+/* The window times cosine and minus sine of some bins, at one of its samples. */
+struct waves {
+    float re[AT_ONCE], im[AT_ONCE];
+};
+
+/* A complex number for each harmonic, 0 where there is none. */
+struct lines {
+    double re[HARMONICS], im[HARMONICS];
+};
 
 struct emg_mains {
     double rate_hz, nominal_hz;
@@ -28,8 +41,10 @@ struct emg_mains {
     double noise_bandwidth_hz;
     double moments[MOMENTS];
 
-    float *table;  /* [window][2 * (harmonics + halves)] the window times cosine and minus sine */
-    float *newest; /* [window] a sliding window of the input */
+    size_t groups;       /* of AT_ONCE bins */
+    struct waves *table; /* [groups][(window + 1) / 2] */
+    double *folded;      /* [(window + 1) / 2][2] the window's even and odd part */
+    float *newest;       /* [window] a sliding window of the input */
     size_t held;
 
     struct emg_mains_fit *fit;
@@ -40,7 +55,7 @@ struct emg_mains {
     /* Each line is (from + (to - from) i / hop) * turning at sample i of a hop. */
     bool subtracting;
     size_t in_hop;
-    struct emg_phasor from[HARMONICS], to[HARMONICS], turning[HARMONICS], step[HARMONICS];
+    struct lines from, to, turning, step;
 };
 
 static double window_at(size_t i, size_t n)
@@ -59,7 +74,8 @@ static double multiple_of(const struct emg_mains *q, size_t bin)
     return bin < q->harmonics ? (double)(bin + 1) : (double)(bin - q->harmonics) + 1.5;
 }
 
-/* Time is counted from the centre of the window, so that its transform is real. */
+/* Time is counted from the centre of the window, so that its transform is real; the second half of the table
+ * would mirror the first. */
 static void design(struct emg_mains *q)
 {
     const size_t n = q->window, bins = q->harmonics + q->halves;
@@ -77,10 +93,11 @@ static void design(struct emg_mains *q)
             q->moments[m] += moment;
             moment *= -t_s * t_s / (double)((2 * m + 1) * (2 * m + 2));
         }
-        for (size_t b = 0; b < bins; b++) {
+        for (size_t b = 0; b < bins && 2 * i < n; b++) {
             const struct emg_phasor e = emg_phasor_unit(-2.0 * PI * multiple_of(q, b) * q->nominal_hz * t_s);
-            q->table[2 * (i * bins + b)] = (float)(2.0 * scaled * e.re);
-            q->table[2 * (i * bins + b) + 1] = (float)(2.0 * scaled * e.im);
+            struct waves *waves = &q->table[b / AT_ONCE * ((n + 1) / 2) + i];
+            waves->re[b % AT_ONCE] = (float)(2.0 * scaled * e.re);
+            waves->im[b % AT_ONCE] = (float)(2.0 * scaled * e.im);
         }
     }
     q->noise_bandwidth_hz = q->rate_hz * square / (sum * sum);
@@ -122,9 +139,11 @@ static bool config_is_valid(const struct emg_mains_config *c)
 
 static enum emg_error allocate(struct emg_mains *q)
 {
-    q->table = calloc(2 * q->window * (q->harmonics + q->halves), sizeof *q->table);
+    q->groups = (q->harmonics + q->halves + AT_ONCE - 1) / AT_ONCE;
+    q->table = calloc(q->groups * ((q->window + 1) / 2), sizeof *q->table);
+    q->folded = calloc((q->window + 1) / 2 * 2, sizeof *q->folded);
     q->newest = calloc(q->window, sizeof *q->newest);
-    if (!q->table || !q->newest)
+    if (!q->table || !q->folded || !q->newest)
         return EMG_ERROR_MEMORY;
     const struct emg_mains_fit_config fit = {.nominal_hz = q->nominal_hz,
                                              .hop_s = (double)q->hop / q->rate_hz,
@@ -165,28 +184,50 @@ enum emg_error emg_mains_create(struct emg_mains **out, const struct emg_mains_c
     return EMG_OK;
 }
 
+typedef float floats __attribute__((vector_size(AT_ONCE * sizeof(float)), aligned(4), may_alias));
+typedef double doubles __attribute__((vector_size(AT_ONCE * sizeof(double)), aligned(8), may_alias));
+
+/* Transforms a folded window into AT_ONCE bins by their part of the table. */
+EMG_VECTORISED static void transform_bins(const double *folded, const struct waves *table, size_t n,
+                                          double *re, double *im)
+{
+    doubles real = {0.0}, imaginary = {0.0};
+
+    for (size_t i = 0; i < n; i++) {
+        const floats *cosine = (const floats *)(const void *)table[i].re;
+        const floats *sine = (const floats *)(const void *)table[i].im;
+        real += folded[2 * i] * __builtin_convertvector(*cosine, doubles);
+        imaginary += folded[2 * i + 1] * __builtin_convertvector(*sine, doubles);
+    }
+    memcpy(re, &real, sizeof real);
+    memcpy(im, &imaginary, sizeof imaginary);
+}
+
 /* Amplitudes at the harmonics and powers half-way [HARMONICS] of the newest window. Its mean is taken off
  * first: what of an offset leaks would look like a line at exactly nominal, since a hop is a whole number of
  * cycles. */
 static void transform_window(const struct emg_mains *q, struct emg_phasor *amplitude, double *half)
 {
-    const size_t bins = q->harmonics + q->halves;
-    double sums[4 * HARMONICS] = {0.0}, mean = 0.0;
+    const size_t rows = (q->window + 1) / 2;
+    double re[BINS + AT_ONCE] = {0.0}, im[BINS + AT_ONCE] = {0.0}, mean = 0.0;
 
     for (size_t i = 0; i < q->window; i++)
         mean += (double)q->newest[i];
     mean /= (double)q->window;
-    for (size_t i = 0; i < q->window; i++) {
+    for (size_t i = 0; i < rows; i++) {
+        const size_t mirrored = q->window - 1 - i;
         const double x = (double)q->newest[i] - mean;
-        const float *row = q->table + 2 * bins * i;
-        for (size_t b = 0; b < 2 * bins; b++)
-            sums[b] += x * (double)row[b];
+        const double y = mirrored > i ? (double)q->newest[mirrored] - mean : 0.0;
+        q->folded[2 * i] = x + y;
+        q->folded[2 * i + 1] = x - y;
     }
+    for (size_t g = 0; g < q->groups; g++)
+        transform_bins(q->folded, q->table + rows * g, rows, re + AT_ONCE * g, im + AT_ONCE * g);
     for (size_t k = 0; k < q->harmonics; k++)
-        amplitude[k] = (struct emg_phasor){sums[2 * k], sums[2 * k + 1]};
+        amplitude[k] = (struct emg_phasor){re[k], im[k]};
     for (size_t b = 0; b < q->halves; b++) {
-        const double *sum = sums + 2 * (q->harmonics + b);
-        half[b] = sum[0] * sum[0] + sum[1] * sum[1];
+        const size_t bin = q->harmonics + b;
+        half[b] = re[bin] * re[bin] + im[bin] * im[bin];
     }
 }
 
@@ -221,15 +262,18 @@ static void aim(struct emg_mains *q)
         const double kept = p > line->variance[k] ? 1.0 - line->variance[k] / p : 0.0;
         const double scale = kept / droop(q, order * (line->frequency_hz - q->nominal_hz));
         const struct emg_phasor e = emg_phasor_unit(2.0 * PI * order * cycles);
-        q->to[k] = emg_phasor_product(line->amplitude[k], (struct emg_phasor){scale * e.re, scale * e.im});
-        removed += 0.5 * emg_phasor_power(q->to[k]);
+        const struct emg_phasor to =
+            emg_phasor_product(line->amplitude[k], (struct emg_phasor){scale * e.re, scale * e.im});
+        q->to.re[k] = to.re;
+        q->to.im[k] = to.im;
+        removed += 0.5 * emg_phasor_power(to);
     }
     q->removed_uv = sqrt(removed);
 }
 
 static void aim_at_nothing(struct emg_mains *q)
 {
-    memset(q->to, 0, sizeof q->to);
+    q->to = (struct lines){{0.0}, {0.0}};
     q->removed_uv = 0.0;
 }
 
@@ -249,51 +293,90 @@ static void update_line(struct emg_mains *q)
         aim_at_nothing(q);
 }
 
+static void turn(struct lines *lines, const struct lines *by)
+{
+    for (size_t k = 0; k < HARMONICS; k++) {
+        const double re = lines->re[k] * by->re[k] - lines->im[k] * by->im[k];
+        lines->im[k] = lines->re[k] * by->im[k] + lines->im[k] * by->re[k];
+        lines->re[k] = re;
+    }
+}
+
+static bool is_there(const struct lines *lines, size_t k)
+{
+    return lines->re[k] != 0.0 || lines->im[k] != 0.0;
+}
+
 /* What is subtracted moves to the new estimate within the hop, in the new estimate's frequency. */
 static void begin_hop(struct emg_mains *q)
 {
     const double middle_s = 0.5 * (double)(q->window + 1 + q->hop) / q->rate_hz;
 
-    for (size_t k = 0; k < q->harmonics; k++)
-        q->from[k] = emg_phasor_product(q->to[k], q->turning[k]);
+    q->from = q->to;
+    turn(&q->from, &q->turning);
     update_line(q);
     const double frequency_hz = q->line.frequency_hz + q->line.drift_hz_s * middle_s;
     q->subtracting = false;
     for (size_t k = 0; k < q->harmonics; k++) {
-        q->turning[k] = (struct emg_phasor){1.0, 0.0};
-        q->step[k] = emg_phasor_unit(2.0 * PI * (double)(k + 1) * frequency_hz / q->rate_hz);
-        q->subtracting =
-            q->subtracting || emg_phasor_power(q->from[k]) > 0.0 || emg_phasor_power(q->to[k]) > 0.0;
+        const struct emg_phasor step =
+            emg_phasor_unit(2.0 * PI * (double)(k + 1) * frequency_hz / q->rate_hz);
+        q->turning.re[k] = 1.0;
+        q->turning.im[k] = 0.0;
+        q->step.re[k] = step.re;
+        q->step.im[k] = step.im;
+        q->subtracting = q->subtracting || is_there(&q->from, k) || is_there(&q->to, k);
     }
 }
 
-static double next_lines(struct emg_mains *q)
+/* Takes the lines off n samples, all of one hop. */
+EMG_VECTORISED static void subtract(struct emg_mains *q, const float *x, float *y, size_t n)
 {
-    const double share = (double)q->in_hop / (double)q->hop;
-    double sum = 0.0;
+    enum { MOST = HARMONICS / AT_ONCE };
+    const size_t groups = (q->harmonics + AT_ONCE - 1) / AT_ONCE;
+    const doubles *step_re = (const doubles *)(const void *)q->step.re;
+    const doubles *step_im = (const doubles *)(const void *)q->step.im;
+    doubles *turning_re = (doubles *)(void *)q->turning.re, *turning_im = (doubles *)(void *)q->turning.im;
+    doubles from_re[MOST], from_im[MOST], way_re[MOST], way_im[MOST];
 
-    for (size_t k = 0; k < q->harmonics; k++) {
-        const struct emg_phasor from = q->from[k], to = q->to[k], e = q->turning[k];
-        sum += (from.re + share * (to.re - from.re)) * e.re - (from.im + share * (to.im - from.im)) * e.im;
-        q->turning[k] = emg_phasor_product(e, q->step[k]);
+    for (size_t g = 0; g < groups; g++) {
+        from_re[g] = ((const doubles *)(const void *)q->from.re)[g];
+        from_im[g] = ((const doubles *)(const void *)q->from.im)[g];
+        way_re[g] = ((const doubles *)(const void *)q->to.re)[g] - from_re[g];
+        way_im[g] = ((const doubles *)(const void *)q->to.im)[g] - from_im[g];
     }
-    return sum;
+    for (size_t i = 0; i < n; i++) {
+        const double share = (double)(q->in_hop + i) / (double)q->hop;
+        doubles sum = {0.0};
+        for (size_t g = 0; g < groups; g++) {
+            const doubles re = turning_re[g], im = turning_im[g];
+            sum += (from_re[g] + share * way_re[g]) * re - (from_im[g] + share * way_im[g]) * im;
+            turning_re[g] = re * step_re[g] - im * step_im[g];
+            turning_im[g] = re * step_im[g] + im * step_re[g];
+        }
+        y[i] = (float)((double)x[i] - ((sum[0] + sum[2]) + (sum[1] + sum[3])));
+    }
 }
 
 void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        const float value = isfinite(x[i]) ? x[i] : 0.0F;
-
-        q->newest[q->held++] = value;
-        y[i] = q->subtracting ? (float)((double)value - next_lines(q)) : value;
-        q->in_hop++;
-        if (q->held < q->window)
-            continue;
-        begin_hop(q);
-        q->held -= q->hop;
-        memmove(q->newest, q->newest + q->hop, q->held * sizeof *q->newest);
-        q->in_hop = 0;
+    while (n > 0) {
+        const size_t left = q->window - q->held, take = n < left ? n : left;
+        float *taken = q->newest + q->held;
+        for (size_t i = 0; i < take; i++)
+            y[i] = taken[i] = isfinite(x[i]) ? x[i] : 0.0F;
+        if (q->subtracting)
+            subtract(q, taken, y, take);
+        q->held += take;
+        q->in_hop += take;
+        if (q->held == q->window) {
+            begin_hop(q);
+            q->held -= q->hop;
+            memmove(q->newest, q->newest + q->hop, q->held * sizeof *q->newest);
+            q->in_hop = 0;
+        }
+        x += take;
+        y += take;
+        n -= take;
     }
 }
 
@@ -317,7 +400,7 @@ void emg_mains_reset(struct emg_mains *q)
     q->between_uv = NAN;
     q->subtracting = false;
     q->in_hop = 0;
-    memset(q->turning, 0, sizeof q->turning);
+    q->turning = (struct lines){{0.0}, {0.0}};
     aim_at_nothing(q);
 }
 
@@ -327,6 +410,7 @@ void emg_mains_destroy(struct emg_mains *q)
         return;
     emg_mains_fit_destroy(q->fit);
     free(q->newest);
+    free(q->folded);
     free(q->table);
     free(q);
 }

@@ -1,5 +1,7 @@
 #include "dsp/mains_fit.h"
 
+#include "dsp/simd.h"
+
 #include <fftw3.h>
 #include <math.h>
 #include <stdlib.h>
@@ -31,29 +33,54 @@ static const double SHAPE = 3.0;     /* by which the spectrum of a contraction m
 /* Excess of the log likelihood ratio below which the line is gone, and above which it has changed. */
 static const double RELEASE = -10.0, CHANGED = -6.0;
 
+/* A number, or a complex one, for each harmonic; what lies behind the last harmonic is 0. */
+struct row {
+    double x[HARMONICS];
+};
+
+struct complex_row {
+    double re[HARMONICS], im[HARMONICS];
+};
+
+/* Four of them at once. */
+typedef double quad __attribute__((vector_size(4 * sizeof(double)), aligned(8), may_alias));
+
+enum { QUAD = 4 };
+
+static inline const quad *quads_of(const double *x)
+{
+    return (const quad *)(const void *)x;
+}
+
+static inline double sum_of(const quad *x)
+{
+    return ((*x)[0] + (*x)[2]) + ((*x)[1] + (*x)[3]);
+}
+
 /* Of the newest hops, `hops` of them: */
 struct fit {
     size_t hops;
-    double independent;                /* hops that count as independent and equally weighted */
-    struct emg_phasor mean[HARMONICS]; /* complex amplitude at the centre of the newest window */
-    double half[HARMONICS];            /* variance of the same half-way between the harmonics */
-    double variance[HARMONICS];        /* of mean, E|error|^2 */
-    double line[HARMONICS];            /* log likelihood ratio of a line against none, its noise unknown */
+    double independent;         /* hops that count as independent and equally weighted */
+    struct complex_row mean;    /* complex amplitude at the centre of the newest window */
+    double half[HARMONICS];     /* variance of the same half-way between the harmonics */
+    double variance[HARMONICS]; /* of mean, E|error|^2 */
+    double line[HARMONICS];     /* log likelihood ratio of a line against none, its noise unknown */
 };
 
 struct emg_mains_fit {
     double nominal_hz, hop_s;
     size_t harmonics, halves;
+    size_t quads;   /* that hold all harmonics */
     double overlap; /* hops per independent hop */
 
-    struct emg_phasor z[HARMONICS][HISTORY]; /* amplitudes at k x nominal, a ring */
-    double half[HARMONICS][HISTORY];         /* powers at (k + 1/2) x nominal, likewise */
-    size_t at, known;                        /* newest hop; hops up to it that may be used */
+    struct complex_row z[HISTORY]; /* amplitudes at k x nominal, a ring */
+    struct row half[HISTORY];      /* powers at (k + 1/2) x nominal, likewise */
+    size_t at, known;              /* newest hop; hops up to it that may be used */
 
-    double weight[HISTORY]; /* of the hops in a fit, newest first */
-    struct emg_phasor demodulated[HARMONICS][HISTORY];
-    fftwf_complex *series;           /* [FFT] */
-    fftwf_complex *lines[HARMONICS]; /* [FFT] */
+    double weight[HISTORY];                  /* of the hops in a fit, newest first */
+    struct complex_row demodulated[HISTORY]; /* likewise */
+    fftwf_complex *series;                   /* [FFT] */
+    fftwf_complex *lines[HARMONICS];         /* [FFT] */
     fftwf_plan transform;
 
     bool locked, turn;
@@ -95,6 +122,7 @@ enum emg_error emg_mains_fit_create(struct emg_mains_fit **out, const struct emg
     q->hop_s = config->hop_s;
     q->harmonics = config->harmonics;
     q->halves = config->halves;
+    q->quads = (config->harmonics + QUAD - 1) / QUAD;
     q->overlap = config->overlap;
     const enum emg_error error = allocate(q);
     if (error != EMG_OK) {
@@ -109,7 +137,7 @@ enum emg_error emg_mains_fit_create(struct emg_mains_fit **out, const struct emg
 /* Place in the rings of the hop that is `age` hops older than the newest. */
 static size_t place_of(const struct emg_mains_fit *q, size_t age)
 {
-    return (q->at + HISTORY - age) % HISTORY;
+    return age <= q->at ? q->at - age : q->at + HISTORY - age;
 }
 
 /* Density at harmonic k (from 0) that the density half-way gives, [halves] in any unit of power. Below the
@@ -126,19 +154,28 @@ static double beside(const struct emg_mains_fit *q, const double *half, size_t k
 /* Weights the newest hops, the sum of weights being 1, by the inverse of their EMG power: that half-way, each
  * relative to its mean, over the hop and its neighbours. Returns the number of hops that count, 0 for a
  * signal without power. */
-static double weight_hops(struct emg_mains_fit *q, size_t hops)
+EMG_VECTORISED static double weight_hops(struct emg_mains_fit *q, size_t hops)
 {
-    double level[HISTORY] = {0.0};
+    double level[HISTORY] = {0.0}, scale[HARMONICS] = {0.0};
     double sum = 0.0, squares = 0.0;
 
+    for (size_t k = 0; k < q->quads; k++) {
+        quad total = {0.0};
+        for (size_t age = 0; age < hops; age++)
+            total += quads_of(q->half[place_of(q, age)].x)[k];
+        memcpy(scale + QUAD * k, &total, sizeof total);
+    }
     for (size_t b = 0; b < q->halves; b++) {
-        double total = 0.0;
-        for (size_t age = 0; age < hops; age++)
-            total += q->half[b][place_of(q, age)];
-        if (!(total > 0.0))
+        if (!(scale[b] > 0.0))
             return 0.0;
-        for (size_t age = 0; age < hops; age++)
-            level[age] += q->half[b][place_of(q, age)] / (total * (double)q->halves);
+        scale[b] = 1.0 / (scale[b] * (double)q->halves);
+    }
+    for (size_t age = 0; age < hops; age++) {
+        const quad *half = quads_of(q->half[place_of(q, age)].x);
+        quad share = {0.0};
+        for (size_t k = 0; k < q->quads; k++)
+            share += half[k] * quads_of(scale)[k];
+        level[age] = sum_of(&share);
     }
     for (size_t age = 0; age < hops; age++) {
         const double newer = level[age > 0 ? age - 1 : 0], older = level[age + 1 < hops ? age + 1 : age];
@@ -152,13 +189,15 @@ static double weight_hops(struct emg_mains_fit *q, size_t hops)
     return 1.0 / (squares * q->overlap);
 }
 
-/* Variance of the weighted sum of the newest hops half-way between the harmonics, [halves]. */
-static void variance_between(const struct emg_mains_fit *q, size_t hops, double *half)
+/* Variance of the weighted sum of the newest hops half-way between the harmonics. */
+EMG_VECTORISED static void variance_between(const struct emg_mains_fit *q, size_t hops,
+                                            double half[HARMONICS])
 {
-    for (size_t b = 0; b < q->halves; b++) {
-        half[b] = 0.0;
+    for (size_t k = 0; k < q->quads; k++) {
+        quad sum = {0.0};
         for (size_t age = 0; age < hops; age++)
-            half[b] += q->weight[age] * q->weight[age] * q->half[b][place_of(q, age)] * q->overlap;
+            sum += q->weight[age] * q->weight[age] * q->overlap * quads_of(q->half[place_of(q, age)].x)[k];
+        memcpy(half + QUAD * k, &sum, sizeof sum);
     }
 }
 
@@ -190,41 +229,72 @@ static double excess(const double *likelihood, size_t harmonics)
     return most;
 }
 
-/* Turns every hop of every harmonic back by the phase that the model gives it. */
-static void demodulate(struct emg_mains_fit *q, size_t hops)
+/* Turns every hop of every harmonic back by the phase that the model gives it: with t the age times the hop's
+ * length, by 2 pi t (f - drift t / 2), of which the second differences are the same everywhere. */
+EMG_VECTORISED static void demodulate(struct emg_mains_fit *q, size_t hops)
 {
+    const double bend = -2.0 * PI * q->drift_hz_s * q->hop_s * q->hop_s;
+    const struct emg_phasor faster = emg_phasor_unit(bend);
+    struct emg_phasor step = emg_phasor_unit(2.0 * PI * q->frequency_hz * q->hop_s + 0.5 * bend);
+    struct emg_phasor e = {1.0, 0.0};
+
     for (size_t age = 0; age < hops; age++) {
-        const double t_s = -(double)age * q->hop_s;
-        const struct emg_phasor e =
-            emg_phasor_unit(-2.0 * PI * t_s * (q->frequency_hz + 0.5 * q->drift_hz_s * t_s));
-        struct emg_phasor turned = e;
-        for (size_t k = 0; k < q->harmonics; k++) {
-            q->demodulated[k][age] = emg_phasor_product(q->z[k][place_of(q, age)], turned);
-            turned = emg_phasor_product(turned, e);
+        const struct complex_row *z = &q->z[place_of(q, age)];
+        struct complex_row *turned = &q->demodulated[age];
+        const struct emg_phasor e2 = emg_phasor_product(e, e), e3 = emg_phasor_product(e2, e),
+                                e4 = emg_phasor_product(e2, e2);
+        quad re = {e.re, e2.re, e3.re, e4.re}, im = {e.im, e2.im, e3.im, e4.im};
+        for (size_t k = 0; k < q->quads; k++) {
+            const quad z_re = quads_of(z->re)[k], z_im = quads_of(z->im)[k];
+            ((quad *)(void *)turned->re)[k] = z_re * re - z_im * im;
+            ((quad *)(void *)turned->im)[k] = z_re * im + z_im * re;
+            const quad next = re * e4.re - im * e4.im;
+            im = re * e4.im + im * e4.re;
+            re = next;
         }
+        e = emg_phasor_product(e, step);
+        step = emg_phasor_product(step, faster);
     }
 }
 
-/* Weighted mean of harmonic k, and its variance. */
-static void fit_harmonic(const struct emg_mains_fit *q, size_t k, struct fit *f)
+/* Weighted means, and what the hops scatter about them. */
+EMG_VECTORISED static void average(const struct emg_mains_fit *q, size_t hops, struct complex_row *mean,
+                                   double spread[HARMONICS])
 {
-    const struct emg_phasor *b = q->demodulated[k];
-    struct emg_phasor mean = {0.0, 0.0};
-    double spread = 0.0;
+    for (size_t k = 0; k < q->quads; k++) {
+        quad re = {0.0}, im = {0.0}, sum = {0.0};
+        for (size_t age = 0; age < hops; age++) {
+            re += q->weight[age] * quads_of(q->demodulated[age].re)[k];
+            im += q->weight[age] * quads_of(q->demodulated[age].im)[k];
+        }
+        for (size_t age = 0; age < hops; age++) {
+            const quad x = quads_of(q->demodulated[age].re)[k] - re;
+            const quad y = quads_of(q->demodulated[age].im)[k] - im;
+            sum += q->weight[age] * q->weight[age] * (x * x + y * y);
+        }
+        memcpy(mean->re + QUAD * k, &re, sizeof re);
+        memcpy(mean->im + QUAD * k, &im, sizeof im);
+        memcpy(spread + QUAD * k, &sum, sizeof sum);
+    }
+}
 
-    for (size_t age = 0; age < f->hops; age++) {
-        mean.re += q->weight[age] * b[age].re;
-        mean.im += q->weight[age] * b[age].im;
-    }
-    for (size_t age = 0; age < f->hops; age++) {
-        const struct emg_phasor rest = {b[age].re - mean.re, b[age].im - mean.im};
-        spread += q->weight[age] * q->weight[age] * emg_phasor_power(rest);
-    }
-    const double own = spread * q->overlap * f->independent / (f->independent - 1.0);
+static double power_of(const struct complex_row *row, size_t k)
+{
+    return row->re[k] * row->re[k] + row->im[k] * row->im[k];
+}
+
+/* Means of the harmonics, their variances, and the evidence for a line at each. */
+static void fit_harmonics(const struct emg_mains_fit *q, struct fit *f)
+{
     const double dof = f->independent - 1.0 + PRIOR_DOF;
-    f->mean[k] = mean;
-    f->variance[k] = join(f->independent, own, beside(q, f->half, k));
-    f->line[k] = likelihood_ratio(emg_phasor_power(mean), f->variance[k], dof);
+    double spread[HARMONICS];
+
+    average(q, f->hops, &f->mean, spread);
+    for (size_t k = 0; k < q->harmonics; k++) {
+        const double own = spread[k] * q->overlap * f->independent / (f->independent - 1.0);
+        f->variance[k] = join(f->independent, own, beside(q, f->half, k));
+        f->line[k] = likelihood_ratio(power_of(&f->mean, k), f->variance[k], dof);
+    }
 }
 
 /* Variance of what the newest hops bring to the weighted mean of each harmonic, `recent` of them, when they
@@ -269,8 +339,8 @@ static bool has_changed(const struct emg_mains_fit *q, const struct fit *f, size
     for (size_t k = 0; k < q->harmonics; k++) {
         struct emg_phasor apart = {0.0, 0.0};
         for (size_t age = 0; age < recent; age++) {
-            apart.re += q->weight[age] * (q->demodulated[k][age].re - f->mean[k].re);
-            apart.im += q->weight[age] * (q->demodulated[k][age].im - f->mean[k].im);
+            apart.re += q->weight[age] * (q->demodulated[age].re[k] - f->mean.re[k]);
+            apart.im += q->weight[age] * (q->demodulated[age].im[k] - f->mean.im[k]);
         }
         likelihood[k] = likelihood_ratio(emg_phasor_power(apart), variance[k], dof);
     }
@@ -279,15 +349,18 @@ static bool has_changed(const struct emg_mains_fit *q, const struct fit *f, size
 
 /* One Gauss-Newton step for frequency and rate of change on the phases of the harmonics that stand out of the
  * noise; each harmonic's own phase is projected out, the rate has a prior of zero mean. */
-static void fit_frequency(struct emg_mains_fit *q, const struct fit *f)
+EMG_VECTORISED static void fit_frequency(struct emg_mains_fit *q, const struct fit *f)
 {
-    double gain[HARMONICS], information = 0.0, mean[2] = {0.0, 0.0};
+    struct complex_row gain = {{0.0}, {0.0}}; /* of a hop's imaginary and real part */
+    double information = 0.0, mean[2] = {0.0, 0.0};
     double a = 0.0, b = 0.0, c = 0.0, along = 0.0, bend = 0.0;
 
     for (size_t k = 0; k < q->harmonics; k++) {
-        const double ratio = emg_phasor_power(f->mean[k]) / f->variance[k], order = (double)(k + 1);
-        gain[k] = ratio > ENTRY ? order / f->variance[k] : 0.0;
-        information += gain[k] * order * emg_phasor_power(f->mean[k]);
+        const double ratio = power_of(&f->mean, k) / f->variance[k], order = (double)(k + 1);
+        const double weight = ratio > ENTRY ? order / f->variance[k] : 0.0;
+        gain.re[k] = weight * f->mean.re[k];
+        gain.im[k] = weight * f->mean.im[k];
+        information += weight * order * power_of(&f->mean, k);
     }
     for (size_t age = 0; age < f->hops; age++) {
         const double t_s = -(double)age * q->hop_s;
@@ -297,11 +370,11 @@ static void fit_frequency(struct emg_mains_fit *q, const struct fit *f)
     for (size_t age = 0; age < f->hops; age++) {
         const double t_s = -(double)age * q->hop_s, w = 2.0 * q->weight[age];
         const double u = 2.0 * PI * t_s - mean[0], v = PI * t_s * t_s - mean[1];
-        double ahead = 0.0;
-        for (size_t k = 0; k < q->harmonics; k++) {
-            const struct emg_phasor z = q->demodulated[k][age], m = f->mean[k];
-            ahead += gain[k] * (m.re * z.im - m.im * z.re);
-        }
+        const struct complex_row *z = &q->demodulated[age];
+        quad phase = {0.0};
+        for (size_t k = 0; k < q->quads; k++)
+            phase += quads_of(gain.re)[k] * quads_of(z->im)[k] - quads_of(gain.im)[k] * quads_of(z->re)[k];
+        const double ahead = sum_of(&phase);
         a += w * information * u * u;
         b += w * information * u * v;
         c += w * information * v * v;
@@ -328,8 +401,7 @@ static struct fit refine(struct emg_mains_fit *q)
         return f;
     variance_between(q, hops, f.half);
     demodulate(q, hops);
-    for (size_t k = 0; k < q->harmonics; k++)
-        fit_harmonic(q, k, &f);
+    fit_harmonics(q, &f);
     fit_frequency(q, &f);
     return f;
 }
@@ -363,10 +435,10 @@ static struct candidate search(struct emg_mains_fit *q, size_t hops)
     variance_between(q, hops, half);
     for (size_t k = 0; k < q->harmonics; k++) {
         for (size_t age = 0; age < hops; age++) {
-            const struct emg_phasor z = q->z[k][place_of(q, age)];
-            q->series[hops - 1 - age][0] = (float)(q->weight[age] * z.re);
-            q->series[hops - 1 - age][1] = (float)(q->weight[age] * z.im);
-            total[k] += q->weight[age] * q->weight[age] * emg_phasor_power(z) * q->overlap;
+            const struct complex_row *z = &q->z[place_of(q, age)];
+            q->series[hops - 1 - age][0] = (float)(q->weight[age] * z->re[k]);
+            q->series[hops - 1 - age][1] = (float)(q->weight[age] * z->im[k]);
+            total[k] += q->weight[age] * q->weight[age] * power_of(z, k) * q->overlap;
         }
         memset(q->series + hops, 0, (FFT - hops) * sizeof *q->series);
         fftwf_execute_dft(q->transform, q->series, q->lines[k]);
@@ -387,7 +459,7 @@ static struct candidate search(struct emg_mains_fit *q, size_t hops)
         if (likelihood > best) {
             best = likelihood;
             found.frequency_hz = frequency_hz;
-            memcpy(found.line, ratio, sizeof ratio);
+            memcpy(found.line, ratio, q->harmonics * sizeof ratio[0]);
         }
     }
     for (size_t k = 0; k < q->harmonics; k++)
@@ -445,15 +517,18 @@ struct emg_mains_line emg_mains_fit_execute(struct emg_mains_fit *q, const struc
 {
     q->at = (q->at + 1) % HISTORY;
     q->known = q->known < HISTORY ? q->known + 1 : HISTORY;
-    for (size_t k = 0; k < q->harmonics; k++)
-        q->z[k][q->at] = amplitude[k];
+    for (size_t k = 0; k < q->harmonics; k++) {
+        q->z[q->at].re[k] = amplitude[k].re;
+        q->z[q->at].im[k] = amplitude[k].im;
+    }
     for (size_t b = 0; b < q->halves; b++)
-        q->half[b][q->at] = half[b];
+        q->half[q->at].x[b] = half[b];
 
     const struct fit f = q->locked ? track(q) : acquire(q);
     struct emg_mains_line line = {
         .locked = q->locked, .frequency_hz = q->frequency_hz, .drift_hz_s = q->drift_hz_s};
-    memcpy(line.amplitude, f.mean, sizeof f.mean);
+    for (size_t k = 0; k < HARMONICS; k++)
+        line.amplitude[k] = (struct emg_phasor){f.mean.re[k], f.mean.im[k]};
     memcpy(line.variance, f.variance, sizeof f.variance);
     return line;
 }

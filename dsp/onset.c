@@ -44,6 +44,15 @@ struct thresholds {
     double begin_uv, end_uv, rest_uv;
 };
 
+/* Where a quantile lies in a histogram: kept from step to step, since it moves little. */
+struct quantile {
+    double share;
+    size_t bin, below; /* the bin it was found in, and the levels in those below */
+};
+
+/* Of all the history: low, high, middle. */
+enum { LOW, HIGH, MIDDLE, QUANTILES };
+
 struct emg_onset {
     enum emg_onset_mode mode;
     double share;
@@ -62,8 +71,9 @@ struct emg_onset {
     size_t history_at, history_count;
     uint16_t settling[SETTLING]; /* bins of the first levels */
     size_t recent_count;
-    uint16_t histogram[BINS], recent[BINS]; /* of all the history, and of its newest part */
-    double bin_uv2[BINS];                   /* power at the centre of a bin */
+    uint16_t histogram[BINS], recent[BINS];         /* of all the history, and of its newest part */
+    struct quantile quantiles[QUANTILES], activity; /* of either */
+    double bin_uv2[BINS];                           /* power at the centre of a bin */
     struct thresholds thresholds;
     double given_uv; /* noise level from outside; NaN: none */
     double noise_uv;
@@ -118,20 +128,34 @@ static uint16_t bin_of(double level_uv)
     return (uint16_t)fmin(fmax(bin, 0.0), BINS - 1.0);
 }
 
+static void take_out(uint16_t *histogram, uint16_t bin, struct quantile *quantiles, size_t n)
+{
+    histogram[bin]--;
+    for (size_t i = 0; i < n; i++)
+        quantiles[i].below -= bin < quantiles[i].bin;
+}
+
+static void put_in(uint16_t *histogram, uint16_t bin, struct quantile *quantiles, size_t n)
+{
+    histogram[bin]++;
+    for (size_t i = 0; i < n; i++)
+        quantiles[i].below += bin < quantiles[i].bin;
+}
+
 static void remember(struct emg_onset *q, uint16_t bin)
 {
     if (q->history_count == HISTORY)
-        q->histogram[q->history[q->history_at]]--;
+        take_out(q->histogram, q->history[q->history_at], q->quantiles, QUANTILES);
     else
         q->history_count++;
     if (q->recent_count == RECENT)
-        q->recent[q->history[(q->history_at + HISTORY - RECENT) % HISTORY]]--;
+        take_out(q->recent, q->history[(q->history_at + HISTORY - RECENT) % HISTORY], &q->activity, 1);
     else
         q->recent_count++;
     q->history[q->history_at] = bin;
     q->history_at = (q->history_at + 1) % HISTORY;
-    q->histogram[bin]++;
-    q->recent[bin]++;
+    put_in(q->histogram, bin, q->quantiles, QUANTILES);
+    put_in(q->recent, bin, &q->activity, 1);
 }
 
 /* Keeps of the first levels those that belong to their quietest part, the 10 % quantile and 6 dB above it. */
@@ -152,16 +176,16 @@ static void settle(struct emg_onset *q)
 }
 
 /* Of the levels [count] in a histogram; linear in dB inside the bin. */
-static double quantile_uv(const uint16_t *histogram, size_t count, double share)
+static double quantile_uv(const uint16_t *histogram, size_t count, struct quantile *at)
 {
-    const double wanted = share * (double)count;
-    double below = 0.0;
-    size_t bin = 0;
+    const double wanted = at->share * (double)count;
 
-    while (bin < BINS - 1 && below + histogram[bin] < wanted)
-        below += histogram[bin++];
-    const double inside = (wanted - below) / histogram[bin];
-    return pow(10.0, (LOWEST_DB + ((double)bin + inside) * BIN_DB) / 20.0);
+    while (at->bin > 0 && (double)at->below >= wanted)
+        at->below -= histogram[--at->bin];
+    while (at->bin < BINS - 1 && (double)(at->below + histogram[at->bin]) < wanted)
+        at->below += histogram[at->bin++];
+    const double inside = (wanted - (double)at->below) / histogram[at->bin];
+    return pow(10.0, (LOWEST_DB + ((double)at->bin + inside) * BIN_DB) / 20.0);
 }
 
 struct noise {
@@ -174,8 +198,11 @@ static struct noise estimate_noise(const struct emg_onset *q, double quantile)
 {
     const size_t last = bin_of(NOISE_LIMIT * quantile);
     double power = 0.0, count = 0.0;
+    size_t first = q->quantiles[LOW].bin;
 
-    for (size_t bin = 0; bin <= last; bin++) {
+    for (size_t below = q->quantiles[LOW].below; below > 0;)
+        below -= q->histogram[--first];
+    for (size_t bin = first; bin <= last; bin++) {
         power += q->histogram[bin] * q->bin_uv2[bin];
         count += q->histogram[bin];
     }
@@ -204,7 +231,7 @@ static double begin_factor(double levels)
 static void set_thresholds(struct emg_onset *q, double noise_uv, double lowest_uv)
 {
     const double activity_uv =
-        q->recent_count > 0 ? quantile_uv(q->recent, q->recent_count, 1.0 - NOISE_QUANTILE) : 0.0;
+        q->recent_count > 0 ? quantile_uv(q->recent, q->recent_count, &q->activity) : 0.0;
     const double begin_uv = fmax(lowest_uv, noise_uv + q->share * (activity_uv - noise_uv));
     q->thresholds = (struct thresholds){begin_uv, fmax(END * begin_uv, LOWEST_END * lowest_uv), noise_uv};
 }
@@ -215,10 +242,11 @@ static void update_thresholds(struct emg_onset *q)
         set_thresholds(q, q->given_uv, LOWEST_BEGIN * q->given_uv);
         return;
     }
-    const double low_uv = quantile_uv(q->histogram, q->history_count, NOISE_QUANTILE);
-    const double high_uv = quantile_uv(q->histogram, q->history_count, 1.0 - NOISE_QUANTILE);
-    const bool lacks_contrast = q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv &&
-                                quantile_uv(q->histogram, q->history_count, 0.5) > CONTRACTION_UV;
+    const double low_uv = quantile_uv(q->histogram, q->history_count, &q->quantiles[LOW]);
+    const double high_uv = quantile_uv(q->histogram, q->history_count, &q->quantiles[HIGH]);
+    const bool lacks_contrast =
+        q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv &&
+        quantile_uv(q->histogram, q->history_count, &q->quantiles[MIDDLE]) > CONTRACTION_UV;
     if (lacks_contrast && q->history_count >= LONG_KNOWN) {
         q->thresholds = (struct thresholds){RESUME * low_uv, CEASE * low_uv, CEASE * low_uv};
         q->noise_uv = NAN;
@@ -441,6 +469,9 @@ void emg_onset_reset(struct emg_onset *q)
     memset(q->history, 0, sizeof q->history);
     memset(q->histogram, 0, sizeof q->histogram);
     memset(q->recent, 0, sizeof q->recent);
+    q->quantiles[LOW] = (struct quantile){.share = NOISE_QUANTILE};
+    q->quantiles[HIGH] = q->activity = (struct quantile){.share = 1.0 - NOISE_QUANTILE};
+    q->quantiles[MIDDLE] = (struct quantile){.share = 0.5};
     q->history_at = 0;
     q->history_count = 0;
     q->recent_count = 0;

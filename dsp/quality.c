@@ -1,5 +1,8 @@
 #include "dsp/quality.h"
 
+#include "dsp/simd.h"
+
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +53,11 @@ struct until {
     uint64_t clip, flat, rails;
 };
 
+struct extremes {
+    float low, high;
+    float magnitudes; /* their sum */
+};
+
 struct emg_quality {
     float rail_uv, wide_uv;
     double hold_s;
@@ -63,8 +71,9 @@ struct emg_quality {
     int rail; /* of the last sample: -1, 0 or 1 */
     uint64_t rail_run, equal_run;
     struct until until;
-    float *recent; /* [PARTS * part_samples] the newest samples, a ring */
-    size_t at;     /* of the oldest */
+    float *recent;                   /* [PARTS * part_samples] the newest samples, a ring */
+    size_t at;                       /* of the oldest */
+    struct extremes extremes[PARTS]; /* of each part of it */
 
     double emg_s;             /* EMG without a break */
     double seen_s, unseen_s;  /* EMG seen in all; since then */
@@ -110,25 +119,61 @@ enum emg_error emg_quality_create(struct emg_quality **out, const struct emg_qua
     return EMG_OK;
 }
 
+/* Side by side, so that they are compared at once. */
+EMG_VECTORISED static void find_extremes(const float *x, size_t n, struct extremes *found)
+{
+    enum { LANES = 8 };
+    float low[LANES], high[LANES], sum[LANES] = {0.0F};
+
+    for (size_t k = 0; k < LANES; k++)
+        low[k] = high[k] = x[0];
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++) {
+            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
+            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
+            sum[k] += fabsf(x[i + k]);
+        }
+    *found = (struct extremes){low[0], high[0], sum[0]};
+    for (size_t k = 1; k < LANES; k++) {
+        found->low = low[k] < found->low ? low[k] : found->low;
+        found->high = high[k] > found->high ? high[k] : found->high;
+        found->magnitudes += sum[k];
+    }
+    for (; i < n; i++) {
+        found->low = x[i] < found->low ? x[i] : found->low;
+        found->high = x[i] > found->high ? x[i] : found->high;
+        found->magnitudes += fabsf(x[i]);
+    }
+}
+
 /* Whether the newest PARTS parts swing between two rails. */
 static bool is_on_rails(const struct emg_quality *q)
 {
     const size_t n = PARTS * q->part_samples;
-    float low = q->recent[0], high = q->recent[0];
+    float low = q->extremes[0].low, high = q->extremes[0].high, magnitudes = q->extremes[0].magnitudes;
 
-    for (size_t i = 1; i < n; i++) {
-        low = fminf(low, q->recent[i]);
-        high = fmaxf(high, q->recent[i]);
+    for (size_t i = 1; i < PARTS; i++) {
+        low = fminf(low, q->extremes[i].low);
+        high = fmaxf(high, q->extremes[i].high);
+        magnitudes += q->extremes[i].magnitudes;
     }
     const float half = 0.5F * high - 0.5F * low;
     if (!(half >= q->wide_uv))
+        return false;
+
+    const float top = high - EXTREME * half, bottom = low + EXTREME * half;
+    /* Of half the samples at the rails the magnitudes about the middle add up to more than this. */
+    const double middle = 0.5 * ((double)high + (double)low);
+    const double least = 0.99 * (1.0 - (double)EXTREME) * (double)half * 0.5 * (double)n;
+    if ((double)magnitudes + (double)n * fabs(middle) < least)
         return false;
 
     size_t extreme = 0, swings = 0;
     int side = 0;
     for (size_t i = 0; i < n; i++) {
         const float x = q->recent[(q->at + i) % n];
-        const int now = x >= high - EXTREME * half ? 1 : (x <= low + EXTREME * half ? -1 : 0);
+        const int now = x >= top ? 1 : (x <= bottom ? -1 : 0);
         if (now == 0)
             continue;
         extreme++;
@@ -138,11 +183,52 @@ static bool is_on_rails(const struct emg_quality *q)
     return 2 * extreme >= n && swings >= SWINGS;
 }
 
-static void look_for_rails(struct emg_quality *q, float x)
+/* Copies n samples, 0 in place of what is not finite. Returns whether all are finite, below the rails and
+ * different from the one before them. */
+EMG_VECTORISED static bool copy_calm(float *restrict to, const float *restrict x, size_t n, float last,
+                                     float rail_uv)
 {
-    q->recent[q->at++] = isfinite(x) ? x : 0.0F;
-    if (q->at % q->part_samples != 0)
-        return;
+    int disturbed = n > 0 && x[0] == last;
+
+    for (size_t i = 0; i < n; i++) {
+        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
+        disturbed |= !(fabsf(x[i]) < rail_uv);
+    }
+    for (size_t i = 1; i < n; i++)
+        disturbed |= x[i] == x[i - 1];
+    return !disturbed;
+}
+
+static void follow_runs(struct emg_quality *q, float x)
+{
+    const int rail = x >= q->rail_uv ? 1 : (x <= -q->rail_uv ? -1 : 0);
+
+    q->n++;
+    q->rail_run = rail == 0 ? 0 : (rail == q->rail ? q->rail_run + 1 : 1);
+    q->rail = rail;
+    if (q->rail_run >= q->clip_samples || !isfinite(x))
+        q->until.clip = q->n + q->hold_samples;
+
+    q->equal_run = x == q->last ? q->equal_run + 1 : 0;
+    q->last = x;
+    if (q->equal_run >= q->flat_changes)
+        q->until.flat = q->n + q->hold_samples;
+}
+
+/* As follow_runs for each of n samples none of which is on a rail or equal to the one before it. */
+static void end_runs(struct emg_quality *q, const float *x, size_t n)
+{
+    q->n += n;
+    q->rail = 0;
+    q->rail_run = 0;
+    q->equal_run = 0;
+    q->last = x[n - 1];
+}
+
+static void end_part(struct emg_quality *q)
+{
+    find_extremes(q->recent + q->at - q->part_samples, q->part_samples,
+                  &q->extremes[q->at / q->part_samples - 1]);
     if (q->at == PARTS * q->part_samples)
         q->at = 0;
     if (q->n >= PARTS * q->part_samples && is_on_rails(q))
@@ -151,20 +237,19 @@ static void look_for_rails(struct emg_quality *q, float x)
 
 void emg_quality_execute(struct emg_quality *q, const float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        const int rail = x[i] >= q->rail_uv ? 1 : (x[i] <= -q->rail_uv ? -1 : 0);
-
-        q->n++;
-        q->rail_run = rail == 0 ? 0 : (rail == q->rail ? q->rail_run + 1 : 1);
-        q->rail = rail;
-        if (q->rail_run >= q->clip_samples || !isfinite(x[i]))
-            q->until.clip = q->n + q->hold_samples;
-
-        q->equal_run = x[i] == q->last ? q->equal_run + 1 : 0;
-        q->last = x[i];
-        if (q->equal_run >= q->flat_changes)
-            q->until.flat = q->n + q->hold_samples;
-        look_for_rails(q, x[i]);
+    while (n > 0) {
+        const size_t left = q->part_samples - q->at % q->part_samples;
+        const size_t take = n < left ? n : left;
+        if (copy_calm(q->recent + q->at, x, take, q->last, q->rail_uv))
+            end_runs(q, x, take);
+        else
+            for (size_t i = 0; i < take; i++)
+                follow_runs(q, x[i]);
+        q->at += take;
+        if (q->at % q->part_samples == 0)
+            end_part(q);
+        x += take;
+        n -= take;
     }
 }
 
