@@ -287,6 +287,7 @@ class Behaviour(unittest.TestCase):
         with Show(80, 24) as show:
             show.terminal.wait_for("98 %")
             shell = Terminal((80, 24), "")
+            self.addCleanup(shell.end)
             shell.tmux("respawn-pane", "-k", "env", "PS1=> ", "LANG=C.UTF-8", "bash", "--norc", "--noprofile", "-i")
             shell.wait_for(">")
             shell.keys("%s/emgtop --data %s" % (programs, show.fake.data), "Enter")
@@ -298,7 +299,6 @@ class Behaviour(unittest.TestCase):
             shell.wait_for("98 %")
             shell.keys("q")
             shell.wait_for(lambda screen: "98 %" not in screen)
-            shell.end()
 
     def test_an_unknown_kind_of_terminal_gets_lines(self):
         with Show(80, 24, environment=("TERM=no-such-terminal",)) as show:
@@ -344,6 +344,7 @@ class Real(unittest.TestCase):
             daemon.request("session.start", participant="P07")
             daemon.request("stage", label="12 km/h")
             terminal = Terminal((200, 50), "emgtop --data %s --control %s" % (daemon.data, daemon.control))
+            self.addCleanup(terminal.end)
             shown = set()
 
             def see(screen):
@@ -365,7 +366,6 @@ class Real(unittest.TestCase):
             self.assertEqual(numbers.findall(screen), [])
             terminal.keys("q")
             terminal.wait_for("EXIT 0")
-            terminal.end()
 
 
 writing = sys.argv[2:] == ["write"]
