@@ -16,7 +16,6 @@ enum { WINDOW_CYCLES = 6, HOP_CYCLES = 2 };
 
 enum {
     HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
-    AT_ONCE = 4, /* bins of the transform, harmonics and then half-way */
     BINS = 2 * HARMONICS,
     MOMENTS = 14, /* terms of the series for the window's transform near 0 Hz */
 };
@@ -26,7 +25,7 @@ static const double BLACKMAN_HARRIS[4] = {0.35875, -0.48829, 0.14128, -0.01168};
 
 /* The window times cosine and minus sine of some bins, at one of its samples. */
 struct waves {
-    float re[AT_ONCE], im[AT_ONCE];
+    float re[EMG_QUAD], im[EMG_QUAD];
 };
 
 /* A complex number for each harmonic, 0 where there is none. */
@@ -41,7 +40,7 @@ struct emg_mains {
     double noise_bandwidth_hz;
     double moments[MOMENTS];
 
-    size_t groups;       /* of AT_ONCE bins */
+    size_t groups;       /* of EMG_QUAD bins */
     struct waves *table; /* [groups][(window + 1) / 2] */
     double *folded;      /* [(window + 1) / 2][2] the window's even and odd part */
     float *newest;       /* [window] a sliding window of the input */
@@ -95,9 +94,9 @@ static void design(struct emg_mains *q)
         }
         for (size_t b = 0; b < bins && 2 * i < n; b++) {
             const struct emg_phasor e = emg_phasor_unit(-2.0 * PI * multiple_of(q, b) * q->nominal_hz * t_s);
-            struct waves *waves = &q->table[b / AT_ONCE * ((n + 1) / 2) + i];
-            waves->re[b % AT_ONCE] = (float)(2.0 * scaled * e.re);
-            waves->im[b % AT_ONCE] = (float)(2.0 * scaled * e.im);
+            struct waves *waves = &q->table[b / EMG_QUAD * ((n + 1) / 2) + i];
+            waves->re[b % EMG_QUAD] = (float)(2.0 * scaled * e.re);
+            waves->im[b % EMG_QUAD] = (float)(2.0 * scaled * e.im);
         }
     }
     q->noise_bandwidth_hz = q->rate_hz * square / (sum * sum);
@@ -139,7 +138,7 @@ static bool config_is_valid(const struct emg_mains_config *c)
 
 static enum emg_error allocate(struct emg_mains *q)
 {
-    q->groups = (q->harmonics + q->halves + AT_ONCE - 1) / AT_ONCE;
+    q->groups = (q->harmonics + q->halves + EMG_QUAD - 1) / EMG_QUAD;
     q->table = calloc(q->groups * ((q->window + 1) / 2), sizeof *q->table);
     q->folded = calloc((q->window + 1) / 2 * 2, sizeof *q->folded);
     q->newest = calloc(q->window, sizeof *q->newest);
@@ -184,20 +183,19 @@ enum emg_error emg_mains_create(struct emg_mains **out, const struct emg_mains_c
     return EMG_OK;
 }
 
-typedef float floats __attribute__((vector_size(AT_ONCE * sizeof(float)), aligned(4), may_alias));
-typedef double doubles __attribute__((vector_size(AT_ONCE * sizeof(double)), aligned(8), may_alias));
+typedef float floats __attribute__((vector_size(EMG_QUAD * sizeof(float)), aligned(4), may_alias));
 
-/* Transforms a folded window into AT_ONCE bins by their part of the table. */
+/* Transforms a folded window into EMG_QUAD bins by their part of the table. */
 EMG_VECTORISED static void transform_bins(const double *folded, const struct waves *table, size_t n,
                                           double *re, double *im)
 {
-    doubles real = {0.0}, imaginary = {0.0};
+    emg_quad real = {0.0}, imaginary = {0.0};
 
     for (size_t i = 0; i < n; i++) {
         const floats *cosine = (const floats *)(const void *)table[i].re;
         const floats *sine = (const floats *)(const void *)table[i].im;
-        real += folded[2 * i] * __builtin_convertvector(*cosine, doubles);
-        imaginary += folded[2 * i + 1] * __builtin_convertvector(*sine, doubles);
+        real += folded[2 * i] * __builtin_convertvector(*cosine, emg_quad);
+        imaginary += folded[2 * i + 1] * __builtin_convertvector(*sine, emg_quad);
     }
     memcpy(re, &real, sizeof real);
     memcpy(im, &imaginary, sizeof imaginary);
@@ -209,7 +207,7 @@ EMG_VECTORISED static void transform_bins(const double *folded, const struct wav
 static void transform_window(const struct emg_mains *q, struct emg_phasor *amplitude, double *half)
 {
     const size_t rows = (q->window + 1) / 2;
-    double re[BINS + AT_ONCE] = {0.0}, im[BINS + AT_ONCE] = {0.0}, mean = 0.0;
+    double re[BINS + EMG_QUAD] = {0.0}, im[BINS + EMG_QUAD] = {0.0}, mean = 0.0;
 
     for (size_t i = 0; i < q->window; i++)
         mean += (double)q->newest[i];
@@ -222,7 +220,7 @@ static void transform_window(const struct emg_mains *q, struct emg_phasor *ampli
         q->folded[2 * i + 1] = x - y;
     }
     for (size_t g = 0; g < q->groups; g++)
-        transform_bins(q->folded, q->table + rows * g, rows, re + AT_ONCE * g, im + AT_ONCE * g);
+        transform_bins(q->folded, q->table + rows * g, rows, re + EMG_QUAD * g, im + EMG_QUAD * g);
     for (size_t k = 0; k < q->harmonics; k++)
         amplitude[k] = (struct emg_phasor){re[k], im[k]};
     for (size_t b = 0; b < q->halves; b++) {
@@ -331,29 +329,29 @@ static void begin_hop(struct emg_mains *q)
 /* Takes the lines off n samples, all of one hop. */
 EMG_VECTORISED static void subtract(struct emg_mains *q, const float *x, float *y, size_t n)
 {
-    enum { MOST = HARMONICS / AT_ONCE };
-    const size_t groups = (q->harmonics + AT_ONCE - 1) / AT_ONCE;
-    const doubles *step_re = (const doubles *)(const void *)q->step.re;
-    const doubles *step_im = (const doubles *)(const void *)q->step.im;
-    doubles *turning_re = (doubles *)(void *)q->turning.re, *turning_im = (doubles *)(void *)q->turning.im;
-    doubles from_re[MOST], from_im[MOST], way_re[MOST], way_im[MOST];
+    enum { MOST = HARMONICS / EMG_QUAD };
+    const size_t groups = (q->harmonics + EMG_QUAD - 1) / EMG_QUAD;
+    const emg_quad *step_re = emg_const_quads(q->step.re);
+    const emg_quad *step_im = emg_const_quads(q->step.im);
+    emg_quad *turning_re = emg_quads(q->turning.re), *turning_im = emg_quads(q->turning.im);
+    emg_quad from_re[MOST], from_im[MOST], way_re[MOST], way_im[MOST];
 
     for (size_t g = 0; g < groups; g++) {
-        from_re[g] = ((const doubles *)(const void *)q->from.re)[g];
-        from_im[g] = ((const doubles *)(const void *)q->from.im)[g];
-        way_re[g] = ((const doubles *)(const void *)q->to.re)[g] - from_re[g];
-        way_im[g] = ((const doubles *)(const void *)q->to.im)[g] - from_im[g];
+        from_re[g] = emg_const_quads(q->from.re)[g];
+        from_im[g] = emg_const_quads(q->from.im)[g];
+        way_re[g] = emg_const_quads(q->to.re)[g] - from_re[g];
+        way_im[g] = emg_const_quads(q->to.im)[g] - from_im[g];
     }
     for (size_t i = 0; i < n; i++) {
         const double share = (double)(q->in_hop + i) / (double)q->hop;
-        doubles sum = {0.0};
+        emg_quad sum = {0.0};
         for (size_t g = 0; g < groups; g++) {
-            const doubles re = turning_re[g], im = turning_im[g];
+            const emg_quad re = turning_re[g], im = turning_im[g];
             sum += (from_re[g] + share * way_re[g]) * re - (from_im[g] + share * way_im[g]) * im;
             turning_re[g] = re * step_re[g] - im * step_im[g];
             turning_im[g] = re * step_im[g] + im * step_re[g];
         }
-        y[i] = (float)((double)x[i] - ((sum[0] + sum[2]) + (sum[1] + sum[3])));
+        y[i] = (float)((double)x[i] - emg_quad_sum(&sum));
     }
 }
 

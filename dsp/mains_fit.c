@@ -42,21 +42,6 @@ struct complex_row {
     double re[HARMONICS], im[HARMONICS];
 };
 
-/* Four of them at once. */
-typedef double quad __attribute__((vector_size(4 * sizeof(double)), aligned(8), may_alias));
-
-enum { QUAD = 4 };
-
-static inline const quad *quads_of(const double *x)
-{
-    return (const quad *)(const void *)x;
-}
-
-static inline double sum_of(const quad *x)
-{
-    return ((*x)[0] + (*x)[2]) + ((*x)[1] + (*x)[3]);
-}
-
 /* Of the newest hops, `hops` of them: */
 struct fit {
     size_t hops;
@@ -122,7 +107,7 @@ enum emg_error emg_mains_fit_create(struct emg_mains_fit **out, const struct emg
     q->hop_s = config->hop_s;
     q->harmonics = config->harmonics;
     q->halves = config->halves;
-    q->quads = (config->harmonics + QUAD - 1) / QUAD;
+    q->quads = (config->harmonics + EMG_QUAD - 1) / EMG_QUAD;
     q->overlap = config->overlap;
     const enum emg_error error = allocate(q);
     if (error != EMG_OK) {
@@ -160,10 +145,10 @@ EMG_VECTORISED static double weight_hops(struct emg_mains_fit *q, size_t hops)
     double sum = 0.0, squares = 0.0;
 
     for (size_t k = 0; k < q->quads; k++) {
-        quad total = {0.0};
+        emg_quad total = {0.0};
         for (size_t age = 0; age < hops; age++)
-            total += quads_of(q->half[place_of(q, age)].x)[k];
-        memcpy(scale + QUAD * k, &total, sizeof total);
+            total += emg_const_quads(q->half[place_of(q, age)].x)[k];
+        memcpy(scale + EMG_QUAD * k, &total, sizeof total);
     }
     for (size_t b = 0; b < q->halves; b++) {
         if (!(scale[b] > 0.0))
@@ -171,11 +156,11 @@ EMG_VECTORISED static double weight_hops(struct emg_mains_fit *q, size_t hops)
         scale[b] = 1.0 / (scale[b] * (double)q->halves);
     }
     for (size_t age = 0; age < hops; age++) {
-        const quad *half = quads_of(q->half[place_of(q, age)].x);
-        quad share = {0.0};
+        const emg_quad *half = emg_const_quads(q->half[place_of(q, age)].x);
+        emg_quad share = {0.0};
         for (size_t k = 0; k < q->quads; k++)
-            share += half[k] * quads_of(scale)[k];
-        level[age] = sum_of(&share);
+            share += half[k] * emg_const_quads(scale)[k];
+        level[age] = emg_quad_sum(&share);
     }
     for (size_t age = 0; age < hops; age++) {
         const double newer = level[age > 0 ? age - 1 : 0], older = level[age + 1 < hops ? age + 1 : age];
@@ -194,10 +179,11 @@ EMG_VECTORISED static void variance_between(const struct emg_mains_fit *q, size_
                                             double half[HARMONICS])
 {
     for (size_t k = 0; k < q->quads; k++) {
-        quad sum = {0.0};
+        emg_quad sum = {0.0};
         for (size_t age = 0; age < hops; age++)
-            sum += q->weight[age] * q->weight[age] * q->overlap * quads_of(q->half[place_of(q, age)].x)[k];
-        memcpy(half + QUAD * k, &sum, sizeof sum);
+            sum += q->weight[age] * q->weight[age] * q->overlap *
+                   emg_const_quads(q->half[place_of(q, age)].x)[k];
+        memcpy(half + EMG_QUAD * k, &sum, sizeof sum);
     }
 }
 
@@ -243,12 +229,12 @@ EMG_VECTORISED static void demodulate(struct emg_mains_fit *q, size_t hops)
         struct complex_row *turned = &q->demodulated[age];
         const struct emg_phasor e2 = emg_phasor_product(e, e), e3 = emg_phasor_product(e2, e),
                                 e4 = emg_phasor_product(e2, e2);
-        quad re = {e.re, e2.re, e3.re, e4.re}, im = {e.im, e2.im, e3.im, e4.im};
+        emg_quad re = {e.re, e2.re, e3.re, e4.re}, im = {e.im, e2.im, e3.im, e4.im};
         for (size_t k = 0; k < q->quads; k++) {
-            const quad z_re = quads_of(z->re)[k], z_im = quads_of(z->im)[k];
-            ((quad *)(void *)turned->re)[k] = z_re * re - z_im * im;
-            ((quad *)(void *)turned->im)[k] = z_re * im + z_im * re;
-            const quad next = re * e4.re - im * e4.im;
+            const emg_quad z_re = emg_const_quads(z->re)[k], z_im = emg_const_quads(z->im)[k];
+            emg_quads(turned->re)[k] = z_re * re - z_im * im;
+            emg_quads(turned->im)[k] = z_re * im + z_im * re;
+            const emg_quad next = re * e4.re - im * e4.im;
             im = re * e4.im + im * e4.re;
             re = next;
         }
@@ -262,19 +248,19 @@ EMG_VECTORISED static void average(const struct emg_mains_fit *q, size_t hops, s
                                    double spread[HARMONICS])
 {
     for (size_t k = 0; k < q->quads; k++) {
-        quad re = {0.0}, im = {0.0}, sum = {0.0};
+        emg_quad re = {0.0}, im = {0.0}, sum = {0.0};
         for (size_t age = 0; age < hops; age++) {
-            re += q->weight[age] * quads_of(q->demodulated[age].re)[k];
-            im += q->weight[age] * quads_of(q->demodulated[age].im)[k];
+            re += q->weight[age] * emg_const_quads(q->demodulated[age].re)[k];
+            im += q->weight[age] * emg_const_quads(q->demodulated[age].im)[k];
         }
         for (size_t age = 0; age < hops; age++) {
-            const quad x = quads_of(q->demodulated[age].re)[k] - re;
-            const quad y = quads_of(q->demodulated[age].im)[k] - im;
+            const emg_quad x = emg_const_quads(q->demodulated[age].re)[k] - re;
+            const emg_quad y = emg_const_quads(q->demodulated[age].im)[k] - im;
             sum += q->weight[age] * q->weight[age] * (x * x + y * y);
         }
-        memcpy(mean->re + QUAD * k, &re, sizeof re);
-        memcpy(mean->im + QUAD * k, &im, sizeof im);
-        memcpy(spread + QUAD * k, &sum, sizeof sum);
+        memcpy(mean->re + EMG_QUAD * k, &re, sizeof re);
+        memcpy(mean->im + EMG_QUAD * k, &im, sizeof im);
+        memcpy(spread + EMG_QUAD * k, &sum, sizeof sum);
     }
 }
 
@@ -371,10 +357,11 @@ EMG_VECTORISED static void fit_frequency(struct emg_mains_fit *q, const struct f
         const double t_s = -(double)age * q->hop_s, w = 2.0 * q->weight[age];
         const double u = 2.0 * PI * t_s - mean[0], v = PI * t_s * t_s - mean[1];
         const struct complex_row *z = &q->demodulated[age];
-        quad phase = {0.0};
+        emg_quad phase = {0.0};
         for (size_t k = 0; k < q->quads; k++)
-            phase += quads_of(gain.re)[k] * quads_of(z->im)[k] - quads_of(gain.im)[k] * quads_of(z->re)[k];
-        const double ahead = sum_of(&phase);
+            phase += emg_const_quads(gain.re)[k] * emg_const_quads(z->im)[k] -
+                     emg_const_quads(gain.im)[k] * emg_const_quads(z->re)[k];
+        const double ahead = emg_quad_sum(&phase);
         a += w * information * u * u;
         b += w * information * u * v;
         c += w * information * v * v;

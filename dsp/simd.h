@@ -13,4 +13,24 @@
 #define EMG_VECTORISED
 #endif
 
+/* Four numbers at once, wherever they lie. */
+typedef double emg_quad __attribute__((vector_size(4 * sizeof(double)), aligned(8), may_alias));
+
+enum { EMG_QUAD = 4 };
+
+static inline emg_quad *emg_quads(double *x)
+{
+    return (emg_quad *)(void *)x;
+}
+
+static inline const emg_quad *emg_const_quads(const double *x)
+{
+    return (const emg_quad *)(const void *)x;
+}
+
+static inline double emg_quad_sum(const emg_quad *x)
+{
+    return ((*x)[0] + (*x)[2]) + ((*x)[1] + (*x)[3]);
+}
+
 #endif
