@@ -10,8 +10,6 @@ static const double FATIGUE_HZ = 1.0;
 static const double WAVEFORM_HZ = 20.0;
 static const double CONTRACTIONS_HZ = 50.0;
 
-enum { LONGEST_STRETCH_FRAMES = 4096 };
-
 static void ticker_init(struct ticker *ticker, double rate_hz, double hz)
 {
     *ticker = (struct ticker){.period_frames = rate_hz / hz, .k = 1};
@@ -64,6 +62,7 @@ static enum emg_error create_muscles(struct emg_analysis *a, const struct emg_co
             return emg_problem_set(problem, error,
                                    "muscle \"%s\": cannot be analysed with these settings at %g Hz: %s",
                                    a->montage.muscles[i].name, a->stream.rate_hz, emg_strerror(error));
+        a->channels[i] = (struct emg_split){a->montage.muscles[i].channel, a->montage.muscles[i].scale};
     }
     return EMG_OK;
 }
@@ -80,9 +79,9 @@ static enum emg_error create_buffers(struct emg_analysis *a, struct emg_problem 
     n_array = n_array > EMG_PROFILE_POINTS ? n_array : EMG_PROFILE_POINTS;
     a->message_max = sizeof *a->message + n_array * sizeof a->message->array[0];
     a->message = calloc(1, a->message_max);
-    a->longest = LONGEST_STRETCH_FRAMES;
-    a->mono = calloc(a->longest, sizeof a->mono[0]);
-    if (a->message == NULL || a->mono == NULL)
+    a->held = calloc(a->montage.n_muscles * EMG_ANALYSIS_ROW, sizeof a->held[0]);
+    a->switched = calloc(EMG_ANALYSIS_HELD, sizeof a->switched[0]);
+    if (a->message == NULL || a->held == NULL || a->switched == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "analysis: %s", emg_strerror(EMG_ERROR_MEMORY));
     return EMG_OK;
 }
@@ -183,6 +182,7 @@ static void emit_due(struct emg_analysis *a)
     for (size_t i = 0; i < TICKS; i++) {
         if (a->tickers[i].due != a->next_frame)
             continue;
+        emg_analysis_catch_up(a);
         emitters[i](a);
         ticker_advance(&a->tickers[i], a->next_frame);
     }
@@ -191,6 +191,7 @@ static void emit_due(struct emg_analysis *a)
 void emg_analysis_take_gap(struct emg_analysis *a, uint64_t first_frame, enum emg_gap_cause cause)
 {
     const uint64_t lost = first_frame - a->next_frame;
+    emg_analysis_catch_up(a);
     a->status.gaps++;
     a->status.frames_lost += lost;
     emg_analysis_emit_contractions(a); /* their frames are counted from the last gap */
@@ -206,24 +207,31 @@ void emg_analysis_take_gap(struct emg_analysis *a, uint64_t first_frame, enum em
     a->next_frame = first_frame;
 }
 
-/* Runs n frames, no more than to the next instant at which something is due, through every muscle. */
-static void execute_stretch(struct emg_analysis *a, const float *frames, size_t n)
+void emg_analysis_catch_up(struct emg_analysis *a)
 {
-    const size_t n_channels = a->stream.n_channels;
-    for (size_t i = 0; i < a->montage.n_muscles; i++) {
-        const struct emg_montage_muscle *muscle = &a->montage.muscles[i];
-        const float *x = frames + muscle->channel;
-        for (size_t k = 0; k < n; k++)
-            a->mono[k] = muscle->scale * x[k * n_channels];
-        emg_muscle_execute(a->muscles[i], a->mono, n);
-    }
+    const float *held[EMG_MAX_CHANNELS];
+    for (size_t i = 0; i < a->montage.n_muscles; i++)
+        held[i] = a->held + i * EMG_ANALYSIS_ROW;
+    emg_muscles_execute(a->muscles, a->montage.n_muscles, held, a->n_held);
+    a->n_held = 0;
+}
+
+/* Takes n frames, no more than to the next instant at which something is due. */
+static void take_stretch(struct emg_analysis *a, const float *frames, size_t n)
+{
+    const size_t n_channels = a->stream.n_channels, n_muscles = a->montage.n_muscles;
+    float *rows[EMG_MAX_CHANNELS];
+    for (size_t i = 0; i < n_muscles; i++)
+        rows[i] = a->held + i * EMG_ANALYSIS_ROW + a->n_held;
+    emg_split_frames(frames, n_channels, n, a->channels, n_muscles, rows);
+    a->n_held += n;
     for (size_t i = 0; i < EMG_SIDES; i++) {
         const struct emg_montage_footswitch *footswitch = &a->montage.footswitches[i];
         if (!footswitch->present || a->gait.sides[i].leg == NULL)
             continue;
-        for (size_t k = 0; k < n; k++)
-            a->mono[k] = footswitch->scale * frames[footswitch->channel + k * n_channels];
-        emg_leg_footswitch(a->gait.sides[i].leg, a->mono, n, a->next_frame);
+        const struct emg_split channel = {footswitch->channel, footswitch->scale};
+        emg_split_frames(frames, n_channels, n, &channel, 1, &a->switched);
+        emg_leg_footswitch(a->gait.sides[i].leg, a->switched, n, a->next_frame);
     }
     a->next_frame += n;
     a->status.frames += n;
@@ -249,7 +257,7 @@ static size_t stretch_length(const struct emg_analysis *a, size_t n)
     uint64_t due = appointment < end ? appointment : end;
     for (size_t i = 0; i < TICKS; i++)
         due = a->tickers[i].due < due ? a->tickers[i].due : due;
-    n = n < a->longest ? n : a->longest;
+    n = n < EMG_ANALYSIS_HELD - a->n_held ? n : EMG_ANALYSIS_HELD - a->n_held;
     return due - a->next_frame < n ? (size_t)(due - a->next_frame) : n;
 }
 
@@ -266,8 +274,10 @@ static void execute_frames(struct emg_analysis *a, const struct emg_block *block
             continue;
         }
         const size_t n = stretch_length(a, left);
-        execute_stretch(a, block->samples + done * a->stream.n_channels, n);
+        take_stretch(a, block->samples + done * a->stream.n_channels, n);
         emit_due(a);
+        if (a->n_held == EMG_ANALYSIS_HELD)
+            emg_analysis_catch_up(a);
         done += n;
     }
 }
@@ -284,6 +294,7 @@ void emg_analysis_execute(struct emg_analysis *a, const struct emg_block *block)
     execute_frames(a, block);
     emg_analysis_keep_appointments(a);
     if (block->last) {
+        emg_analysis_catch_up(a);
         emg_analysis_emit_last_contractions(a);
         emg_analysis_tell_state(a, EMG_STREAM_ENDED);
     }
@@ -337,7 +348,8 @@ void emg_analysis_destroy(struct emg_analysis *a)
     emg_gait_destroy(&a->gait);
     for (size_t i = 0; i < a->montage.n_muscles; i++)
         emg_muscle_destroy(a->muscles[i]);
-    free(a->mono);
+    free(a->held);
+    free(a->switched);
     free(a->message);
     free(a);
 }

@@ -238,6 +238,7 @@ static bool is_possible(const struct emg_analysis *a, const struct emg_command *
 void emg_analysis_command(struct emg_analysis *a, const struct emg_command *command,
                           struct emg_answer *answer)
 {
+    emg_analysis_catch_up(a);
     *answer = (struct emg_answer){
         .ok = true,
         .frame = a->next_frame,
@@ -339,6 +340,7 @@ static void take_step(struct emg_analysis *a, const struct emg_script_step *step
 void emg_analysis_keep_appointments(struct emg_analysis *a)
 {
     while (emg_analysis_next_appointment(a) <= a->next_frame) {
+        emg_analysis_catch_up(a);
         if (a->measuring.kind != EMG_MEASURE_NONE && a->measuring.end_frame <= a->next_frame)
             end_measurement(a);
         else

@@ -7,6 +7,7 @@
 #include "daemon/drift.h"
 #include "daemon/gait.h"
 #include "dsp/quality.h"
+#include "dsp/split.h"
 
 #include <stdint.h>
 
@@ -39,8 +40,10 @@ struct emg_analysis {
     uint64_t seq[EMG_TOPIC_COUNT][EMG_MAX_CHANNELS];
     struct emg_message *message; /* scratch, message_max bytes */
     size_t message_max;
-    float *mono; /* [longest] one channel of a stretch */
-    size_t longest;
+    struct emg_split channels[EMG_MAX_CHANNELS]; /* of the muscles */
+    float *held;   /* [n_muscles][EMG_ANALYSIS_ROW] their samples that have come but not been analysed ... */
+    size_t n_held; /* ... so many of each */
+    float *switched; /* [EMG_ANALYSIS_HELD] samples of a foot switch */
 
     double start_t;
     double epoch_t; /* Unix time of the host clock's zero; of a device */
@@ -49,6 +52,13 @@ struct emg_analysis {
     const struct emg_drift *clock; /* of a device; NULL: frames are dated by the nominal rate */
     struct emg_status status;
 };
+
+/* Samples wait for each other, at most so many, until something is due: few long stretches cost less than
+ * many short ones. The lengths of a row keep rows out of each other's way in the cache. */
+enum { EMG_ANALYSIS_HELD = 4096, EMG_ANALYSIS_ROW = EMG_ANALYSIS_HELD + 16 };
+
+/* Analyses what is held. To be called before the muscles are asked or told anything. */
+void emg_analysis_catch_up(struct emg_analysis *a);
 
 /* References of the configuration, for muscles without one. */
 void emg_analysis_set_configured_references(struct emg_analysis *a);

@@ -1,5 +1,7 @@
 #include "dsp/comparison.h"
 
+#include "dsp/simd.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,11 +12,6 @@ static const double NOISE_RATIO = 2.0;
 
 /* A window of squares of this size still adds up to a finite float. */
 static const float SAMPLE_LIMIT = 1e15F;
-
-/* Partial sums of a dot product: they fix the order of addition, so that the compiler may do several at a
- * time, and keep rounding small. Eight: fewer wait for each other, and of more GCC 12 keeps none in
- * registers. */
-#define PARTS 8
 
 double emg_symmetry_percent(double left, double right, double left_noise, double right_noise)
 {
@@ -94,18 +91,20 @@ void emg_crosstalk_execute(struct emg_crosstalk *q, const float *a, const float 
     }
 }
 
-static double dot(const float *x, const float *y, size_t n)
+/* Partial sums: they fix the order of addition, so that several go on at a time, and keep rounding small. */
+EMG_VECTORISED static double dot(const float *x, const float *y, size_t n)
 {
-    float parts[PARTS] = {0.0F};
+    emg_octet even = {0.0F}, odd = {0.0F};
     size_t i = 0;
-    for (; i + PARTS <= n; i += PARTS)
-        for (size_t k = 0; k < PARTS; k++)
-            parts[k] += x[i + k] * y[i + k];
+    for (; i + 2 * EMG_OCTET <= n; i += 2 * EMG_OCTET) {
+        even += *emg_octets(x + i) * *emg_octets(y + i);
+        odd += *emg_octets(x + i + EMG_OCTET) * *emg_octets(y + i + EMG_OCTET);
+    }
     double sum = 0.0;
     for (; i < n; i++)
         sum += (double)x[i] * (double)y[i];
-    for (size_t k = 0; k < PARTS; k++)
-        sum += (double)parts[k];
+    for (size_t k = 0; k < EMG_OCTET; k++)
+        sum += (double)even[k] + (double)odd[k];
     return sum;
 }
 

@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-    LANES = 8,    /* independent partial sums: they vectorise, and fix the order of summation */
-    AT_ONCE = 4,  /* outputs */
-    CHUNK = 1024, /* input samples between two moves of the history */
+    LANES = EMG_OCTET, /* independent partial sums: they vectorise, and fix the order of summation */
+    AT_ONCE = 4,       /* outputs */
+    CHUNK = 1024,      /* input samples between two moves of the history */
     TAPS_MAX = 65535,
 };
 
@@ -27,7 +27,7 @@ static const double ATTENUATION_MARGIN_DB = 4.0;
 static const double EXTRA_TAPS = 4.0;
 
 /* `padded` is `taps` rounded up to whole lanes; the padding coefficients are zero and meet the oldest
- * samples. The history is the padded - 1 samples before the current chunk, then that chunk. */
+ * samples. The history is the padded - 1 samples that are still needed, and room for two chunks. */
 struct emg_decimator {
     double rate_hz;
     size_t factor;
@@ -134,7 +134,7 @@ enum emg_error emg_decimator_create(struct emg_decimator **out, const struct emg
 
     size_t taps = (size_t)needed;
     size_t padded = (taps + LANES - 1) / LANES * LANES;
-    size_t history = padded - 1 + CHUNK;
+    size_t history = padded - 1 + 2 * CHUNK;
     struct emg_decimator *q = calloc(1, sizeof *q + (padded + history) * sizeof q->storage[0]);
     if (q == NULL)
         return EMG_ERROR_MEMORY;
@@ -151,15 +151,7 @@ enum emg_error emg_decimator_create(struct emg_decimator **out, const struct emg
     return EMG_OK;
 }
 
-/* Unaligned, and by pointer: how such a type is passed depends on the processor. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-
-static inline const lanes *at(const float *x)
-{
-    return (const lanes *)(const void *)x;
-}
-
-static inline float sum(const lanes *s)
+static inline float sum(const emg_octet *s)
 {
     return (((*s)[0] + (*s)[4]) + ((*s)[2] + (*s)[6])) + (((*s)[1] + (*s)[5]) + ((*s)[3] + (*s)[7]));
 }
@@ -168,12 +160,12 @@ static inline float sum(const lanes *s)
  * of LANES. Alone, each addition would wait for the one before it. */
 EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, size_t n, float *y)
 {
-    lanes s[AT_ONCE] = {{0.0F}};
+    emg_octet s[AT_ONCE] = {{0.0F}};
 
     for (size_t i = 0; i < n; i += LANES) {
-        const lanes c = *at(h + i);
+        const emg_octet c = *emg_octets(h + i);
         for (size_t k = 0; k < AT_ONCE; k++)
-            s[k] += c * *at(x + k * step + i);
+            s[k] += c * *emg_octets(x + k * step + i);
     }
     for (size_t k = 0; k < AT_ONCE; k++)
         y[k] = sum(&s[k]);
@@ -181,10 +173,10 @@ EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, siz
 
 EMG_VECTORISED static float dot(const float *h, const float *x, size_t n)
 {
-    lanes s = {0.0F};
+    emg_octet s = {0.0F};
 
     for (size_t i = 0; i < n; i += LANES)
-        s += *at(h + i) * *at(x + i);
+        s += *emg_octets(h + i) * *emg_octets(x + i);
     return sum(&s);
 }
 
@@ -192,6 +184,11 @@ EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict
 {
     for (size_t i = 0; i < n; i++)
         to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
+}
+
+static size_t capacity(const struct emg_decimator *q)
+{
+    return q->padded - 1 + 2 * CHUNK;
 }
 
 static void append(struct emg_decimator *q, const float *x, size_t n)
@@ -212,7 +209,7 @@ static size_t filter(struct emg_decimator *q, float *y)
     return made;
 }
 
-/* Moves the samples that later outputs still need to the front. */
+/* Moves the samples that later outputs may need to the front. */
 static void make_room(struct emg_decimator *q)
 {
     size_t keep = q->padded - 1;
@@ -225,18 +222,16 @@ static void make_room(struct emg_decimator *q)
 
 size_t emg_decimator_execute(struct emg_decimator *q, const float *x, float *y, size_t n)
 {
-    size_t capacity = q->padded - 1 + CHUNK;
     size_t made = 0;
 
     while (n > 0) {
-        size_t room = capacity - q->fill;
-        size_t take = n < room ? n : room;
+        const size_t take = n < CHUNK ? n : CHUNK;
+        if (q->fill + take > capacity(q))
+            make_room(q);
         append(q, x, take);
         x += take;
         n -= take;
         made += filter(q, y + made);
-        if (q->fill == capacity)
-            make_room(q);
     }
     return made;
 }
@@ -261,7 +256,7 @@ double emg_decimator_response(const struct emg_decimator *q, double frequency_hz
 
 void emg_decimator_reset(struct emg_decimator *q)
 {
-    memset(q->history, 0, (q->padded - 1 + CHUNK) * sizeof q->history[0]);
+    memset(q->history, 0, capacity(q) * sizeof q->history[0]);
     q->fill = q->padded - 1;
     q->next = q->padded - 1;
 }

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = EMG_MUSCLE_PIECE, FILTER_ORDER = 4, MOTION_ORDER = 2, LEVEL_SECONDS = 10 };
+enum { FILTER_ORDER = 4, MOTION_ORDER = 2, LEVEL_SECONDS = 10 };
 static const double PASS_HZ = 500.0;
 static const double STOP_DB = 80.0;
 static const double WAVEFORM_S = 0.5;
 static const double HIGHEST_EDGE = 0.45; /* of the analysis rate */
 static const double MOTION_HZ[2] = {2.0, 20.0};
-static const double MOTION_S = 0.25; /* time constant of the powers that motion is told by */
 /* A step at the 20 Hz fourth-order edge has fallen to 1e-4 after 0.19 s. */
 static const double SETTLE_S = 0.25;
 /* Of the way from rest to activity: the edges of a contraction lie half-way up; strides show in weaker ones.
@@ -20,7 +19,6 @@ static const double SETTLE_S = 0.25;
 static const double BURST_SHARE = 0.5, STRIDE_SHARE = 0.2;
 static const double FLAG_HOLD_S = 0.25;
 static const double GAP_FLAG_S = 1.0;
-static const double FINISH_S = 0.2; /* silence in which a contraction in progress is found to have ended */
 static const double PROFILE_KEEP_S = 12.0; /* strides may be known 10 s after they were */
 
 static bool config_is_valid(const struct emg_muscle_config *c)
@@ -29,15 +27,14 @@ static bool config_is_valid(const struct emg_muscle_config *c)
            c->band_hz[1] > c->band_hz[0] && c->amplitude_highpass_hz > 0 && c->mains_hz >= 0;
 }
 
-/* Samples behind the decimator until the filters have settled. */
-static size_t settling_samples(const struct emg_muscle *m)
+size_t emg_muscle_settling(const struct emg_muscle *m)
 {
     return (size_t)ceil((SETTLE_S + m->config.rms_s) * m->rate_hz);
 }
 
 size_t emg_muscle_unsettled(const struct emg_muscle *m)
 {
-    const size_t settling = settling_samples(m);
+    const size_t settling = emg_muscle_settling(m);
     return m->outputs < settling ? settling - (size_t)m->outputs : 0;
 }
 
@@ -71,7 +68,8 @@ static enum emg_error create_signal_stages(struct emg_muscle *m)
 static enum emg_error create_contractions(struct emg_contractions **out, const struct emg_muscle *m,
                                           double share)
 {
-    const struct emg_contractions_config config = {{m->rate_hz, m->config.mode, share}, settling_samples(m)};
+    const struct emg_contractions_config config = {{m->rate_hz, m->config.mode, share},
+                                                   emg_muscle_settling(m)};
     return emg_contractions_create(out, &config);
 }
 
@@ -143,16 +141,6 @@ void emg_muscle_band_hz(const struct emg_muscle *m, double band_hz[2])
     band_hz[1] = m->band_hz[1];
 }
 
-/* What is spoilt belongs to no contraction and is no rest. */
-static void mask_marks(struct emg_muscle *m, size_t n)
-{
-    if ((m->latched_flags & EMG_FLAGS_BAD) == 0)
-        return;
-    emg_spectral_discard(m->spectral);
-    for (size_t i = 0; i < n; i++)
-        m->marks[i] = EMG_ONSET_UNSURE;
-}
-
 /* Delay of the amplitude band-pass for the middle of the EMG's spectrum. A Butterworth edge of fourth order
  * at f0 turns the phase by 2.613 f / f0 well below a low-pass edge and -2.613 f0 / f well above a high-pass
  * one. */
@@ -163,140 +151,16 @@ static double band_delay_s(const struct emg_muscle *m)
            (1 / m->band_hz[1] + m->config.amplitude_highpass_hz / (middle_hz * middle_hz));
 }
 
-static uint64_t delay_frames(const struct emg_muscle *m)
+uint64_t emg_muscle_delay_frames(const struct emg_muscle *m)
 {
     return (uint64_t)lround((emg_decimator_delay_s(m->decimator) + band_delay_s(m)) * m->config.rate_hz);
 }
 
-/* Frame at which the sample stood at the electrode that left the decimator as number `sample` since the last
- * gap. */
-static uint64_t frame_of(const struct emg_muscle *m, uint64_t sample)
+uint64_t emg_muscle_frame_of(const struct emg_muscle *m, uint64_t sample)
 {
     const uint64_t after = sample * m->factor;
-    const uint64_t delay = delay_frames(m);
+    const uint64_t delay = emg_muscle_delay_frames(m);
     return m->origin + (after > delay ? after - delay : 0);
-}
-
-/* Whole pieces only, so that it does not matter how they were cut. */
-static void measure_level(struct emg_muscle *m, size_t n)
-{
-    const uint64_t piece = m->outputs - m->outputs % PIECE;
-    if ((m->latched_flags & EMG_FLAGS_BAD) == 0 && piece >= settling_samples(m))
-        emg_level_execute(m->level, m->amplified, n);
-}
-
-static double smoothed(double power, const float *x, size_t n, double weight)
-{
-    for (size_t i = 0; i < n; i++)
-        power += weight * ((double)x[i] * (double)x[i] - power);
-    return power;
-}
-
-static void collect_waveform(struct emg_muscle *m, const float *x, size_t n)
-{
-    struct emg_muscle_waveform *waveform = &m->waveform;
-    const uint64_t before =
-        (delay_frames(m) + m->factor - 1) / m->factor; /* the first sample at the electrode */
-    const size_t skipped =
-        before <= m->outputs ? 0 : (size_t)(before - m->outputs < n ? before - m->outputs : n);
-    x += skipped;
-    n -= skipped;
-    if (waveform->n + n > waveform->capacity)
-        waveform->n = 0;
-    if (waveform->n == 0)
-        waveform->first_frame = frame_of(m, m->outputs + skipped);
-    memcpy(waveform->x + waveform->n, x, n * sizeof x[0]);
-    waveform->n += n;
-}
-
-/* Takes n samples that have left the decimator. */
-static void take_decimated(struct emg_muscle *m, size_t n)
-{
-    const double weight = 1 / (MOTION_S * m->rate_hz);
-    emg_sos_execute(m->motion, m->decimated, m->scratch, n);
-    m->motion_uv2 = smoothed(m->motion_uv2, m->scratch, n, weight);
-    if (m->mains != NULL)
-        emg_mains_execute(m->mains, m->decimated, m->decimated, n);
-    emg_sos_execute(m->amplitude, m->decimated, m->amplified, n);
-    m->band_uv2 = smoothed(m->band_uv2, m->amplified, n, weight);
-    emg_contractions_execute(m->contractions, m->amplified, m->latched_flags, m->marks, n);
-    if (m->strides != NULL)
-        emg_contractions_execute(m->strides, m->amplified, m->latched_flags, m->stride_marks, n);
-    mask_marks(m, n);
-    measure_level(m, n);
-    emg_trial_execute(m->trial, m->amplified, m->marks,
-                      m->latched_flags | (m->crosstalk ? EMG_FLAG_CROSSTALK : 0), n);
-    emg_envelope_execute(m->envelope, m->amplified, m->scratch, n);
-    m->linear_envelope_uv = (double)m->scratch[n - 1];
-    emg_profile_execute(m->profile, m->scratch, n);
-    emg_spectral_execute(m->spectral, m->decimated, m->marks, n, (double)m->origin / m->config.rate_hz,
-                         m->outputs);
-    collect_waveform(m, m->amplified, n);
-    m->outputs += n;
-}
-
-static void execute_piece(struct emg_muscle *m, const float *x, size_t n)
-{
-    emg_quality_execute(m->quality, x, n);
-    const size_t n_out = emg_decimator_execute(m->decimator, x, m->decimated, n);
-    m->frame += n;
-    m->valid_frames += n;
-    if (n_out > 0)
-        take_decimated(m, n_out);
-}
-
-static void observe_quality(struct emg_muscle *m)
-{
-    const bool settled = is_settled(m);
-    struct emg_quality_observation observation = {
-        .seconds = PIECE / m->rate_hz,
-        .lines_uv = NAN,
-        .between_uv = NAN,
-        .removed_uv = NAN,
-        .low_uv = settled ? sqrt(m->motion_uv2) : NAN,
-        .band_uv = settled ? sqrt(m->band_uv2) : NAN,
-        .noise_uv = emg_contractions_noise_uv(m->contractions),
-        .active = emg_contractions_active(m->contractions),
-    };
-    if (m->mains != NULL) {
-        const struct emg_mains_state mains = emg_mains_state(m->mains);
-        observation.lines_uv = mains.lines_uv;
-        observation.between_uv = mains.between_uv;
-        observation.removed_uv = mains.removed_uv;
-    }
-    emg_quality_observe(m->quality, &observation);
-    m->latched_flags = emg_quality_flags(m->quality);
-}
-
-void emg_muscle_execute(struct emg_muscle *m, const float *x, size_t n)
-{
-    const size_t piece = (size_t)PIECE * m->factor;
-    while (n > 0) {
-        const size_t left = piece - m->in_piece;
-        const size_t take = n < left ? n : left;
-        execute_piece(m, x, take);
-        x += take;
-        n -= take;
-        m->in_piece += take;
-        if (m->in_piece == piece) {
-            observe_quality(m);
-            m->in_piece = 0;
-        }
-    }
-}
-
-void emg_muscle_finish(struct emg_muscle *m)
-{
-    const size_t tail = emg_contractions_delay(m->contractions) + (size_t)(FINISH_S * m->rate_hz);
-    emg_contractions_finish(m->contractions);
-    if (m->strides != NULL)
-        emg_contractions_finish(m->strides);
-    emg_trial_interrupt(m->trial); /* what comes now is no signal */
-    for (size_t done = 0; done < tail; done += PIECE) {
-        memset(m->decimated, 0, sizeof m->decimated);
-        take_decimated(m, PIECE);
-    }
-    m->waveform.n = 0;
 }
 
 static void begin_at(struct emg_muscle *m, uint64_t first_frame)
@@ -396,10 +260,10 @@ static bool next_burst(struct emg_muscle *m, struct emg_contractions *contractio
         return false;
     const struct emg_burst *b = &contraction.burst;
     *burst = (struct emg_muscle_burst){
-        .onset_frame = frame_of(m, b->first_sample),
-        .offset_frame = frame_of(m, b->end_sample),
+        .onset_frame = emg_muscle_frame_of(m, b->first_sample),
+        .offset_frame = emg_muscle_frame_of(m, b->end_sample),
         .duration_s = (double)(b->end_sample - b->first_sample) / m->rate_hz,
-        .centre_frame = frame_of(m, (uint64_t)llround(b->centre_sample)),
+        .centre_frame = emg_muscle_frame_of(m, (uint64_t)llround(b->centre_sample)),
         .spread_s = b->spread_samples / m->rate_hz,
         .rms_uv = b->rms_uv,
         .peak_uv = b->peak_uv,

@@ -1,4 +1,4 @@
-/* What muscle.c and muscle_measure.c share: the parts of one muscle's chain. For no one else.
+/* What muscle.c, muscle_chain.c and muscle_measure.c share: the parts of one muscle's chain. For no one else.
  *
  * Belongs to the muscle's thread. */
 #ifndef EMG_DSP_MUSCLE_STATE_H
@@ -15,8 +15,9 @@
 #include "dsp/trial.h"
 
 /* Raw samples go through the chain in pieces that complete EMG_MUSCLE_PIECE outputs of the decimator, counted
- * from the last gap, so that decisions fall on the same samples however the input was cut. */
-enum { EMG_MUSCLE_PIECE = 16 };
+ * from the last gap, so that decisions fall on the same samples however the input was cut. At 2 kHz they are
+ * 10 ms, of which the instants at which results are asked for are multiples. */
+enum { EMG_MUSCLE_PIECE = 20 };
 
 struct emg_muscle_waveform {
     float *x;
@@ -56,9 +57,20 @@ struct emg_muscle {
 
     struct emg_muscle_waveform waveform;
 
-    float decimated[EMG_MUSCLE_PIECE + 1], amplified[EMG_MUSCLE_PIECE + 1], scratch[EMG_MUSCLE_PIECE + 1];
+    float decimated[EMG_MUSCLE_PIECE + 1], amplified[EMG_MUSCLE_PIECE + 1], banded[EMG_MUSCLE_PIECE + 1];
+    float scratch[EMG_MUSCLE_PIECE + 1];
     uint32_t marks[EMG_MUSCLE_PIECE + 1], stride_marks[EMG_MUSCLE_PIECE + 1];
 };
+
+/* Samples behind the decimator until the filters have settled. */
+size_t emg_muscle_settling(const struct emg_muscle *m);
+
+/* Frames by which the amplitude band lags behind the electrode. */
+uint64_t emg_muscle_delay_frames(const struct emg_muscle *m);
+
+/* Frame at which the sample stood at the electrode that left the decimator as number `sample` since the last
+ * gap. */
+uint64_t emg_muscle_frame_of(const struct emg_muscle *m, uint64_t sample);
 
 /* Samples behind the decimator that still have to come until the filters have settled. */
 size_t emg_muscle_unsettled(const struct emg_muscle *m);

@@ -1,5 +1,8 @@
 #include "dsp/onset.h"
 
+#include "dsp/simd.h"
+
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +65,7 @@ struct emg_onset {
     uint32_t *number; /* [delay_samples] what is decided about them so far */
     size_t at;        /* of the oldest in both rings, and next to be replaced */
 
-    size_t in_step; /* samples in the present step */
-    double step_energy;
+    size_t in_step;        /* samples in the present step */
     double energy[WINDOW]; /* of the newest complete steps, a ring */
     size_t steps;          /* complete since the beginning or an interruption */
 
@@ -370,10 +372,20 @@ static void decide(struct emg_onset *q, double level_uv)
         begin_contraction(q);
 }
 
+/* Of the step that is complete; its samples lie in one piece, since the delay is a whole number of steps. */
+static double newest_energy(const struct emg_onset *q)
+{
+    const size_t end = q->at > 0 ? q->at : q->delay_samples;
+    double sum = 0.0;
+
+    for (size_t i = end - q->step_samples; i < end; i++)
+        sum += (double)q->square[i];
+    return sum;
+}
+
 static void complete_step(struct emg_onset *q)
 {
-    q->energy[q->steps++ % WINDOW] = q->step_energy;
-    q->step_energy = 0.0;
+    q->energy[q->steps++ % WINDOW] = newest_energy(q);
     q->in_step = 0;
     if (q->steps < WINDOW)
         return;
@@ -406,27 +418,52 @@ static void execute_static(struct emg_onset *q, uint32_t *burst, size_t n)
     }
 }
 
+static bool is_number(uint32_t burst)
+{
+    return burst != EMG_ONSET_QUIET && burst != EMG_ONSET_UNSURE;
+}
+
+EMG_VECTORISED static void square(const float *restrict x, float *restrict y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = fabsf(x[i]) <= FLT_MAX ? x[i] * x[i] : 0.0F;
+}
+
+/* Takes n samples of one step; what is decided about those before them goes to burst. */
+static void take(struct emg_onset *q, const float *x, uint32_t *burst, size_t n)
+{
+    uint32_t *number = q->number + q->at;
+    const uint32_t now = q->active ? q->newest : EMG_ONSET_UNSURE;
+
+    memcpy(burst, number, n * sizeof burst[0]);
+    for (size_t i = n; i-- > 0;)
+        if (is_number(burst[i])) { /* they only rise */
+            q->last_written = burst[i];
+            break;
+        }
+    for (size_t i = 0; i < n; i++)
+        number[i] = now;
+    square(x, q->square + q->at, n);
+    q->at = q->at + n < q->delay_samples ? q->at + n : 0;
+    q->since_onset += n;
+    q->since_edge = q->since_edge + n < q->delay_samples ? q->since_edge + n : q->delay_samples;
+    q->in_step += n;
+}
+
 void emg_onset_execute(struct emg_onset *q, const float *x, uint32_t *burst, size_t n)
 {
     if (q->mode == EMG_ONSET_STATIC) {
         execute_static(q, burst, n);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        const float square = isfinite(x[i]) ? x[i] * x[i] : 0.0F;
-
-        burst[i] = q->number[q->at];
-        if (burst[i] != EMG_ONSET_QUIET && burst[i] != EMG_ONSET_UNSURE)
-            q->last_written = burst[i];
-        q->square[q->at] = square;
-        q->number[q->at] = q->active ? q->newest : EMG_ONSET_UNSURE;
-        q->at = (q->at + 1) % q->delay_samples;
-        q->since_onset++;
-        q->since_edge = q->since_edge < q->delay_samples ? q->since_edge + 1 : q->since_edge;
-
-        q->step_energy += square;
-        if (++q->in_step == q->step_samples)
+    while (n > 0) {
+        const size_t left = q->step_samples - q->in_step, some = n < left ? n : left;
+        take(q, x, burst, some);
+        if (q->in_step == q->step_samples)
             complete_step(q);
+        x += some;
+        burst += some;
+        n -= some;
     }
 }
 
@@ -452,7 +489,6 @@ void emg_onset_interrupt(struct emg_onset *q)
     q->at = 0;
     mark(q, q->delay_samples, EMG_ONSET_UNSURE);
     q->in_step = 0;
-    q->step_energy = 0.0;
     q->steps = 0;
     q->active = false;
     q->run = 0;

@@ -119,23 +119,23 @@ enum emg_error emg_quality_create(struct emg_quality **out, const struct emg_qua
     return EMG_OK;
 }
 
-/* Side by side, so that they are compared at once. */
+/* Of n samples, at least one: eight at a time, then the rest. */
 EMG_VECTORISED static void find_extremes(const float *x, size_t n, struct extremes *found)
 {
-    enum { LANES = 8 };
-    float low[LANES], high[LANES], sum[LANES] = {0.0F};
-
-    for (size_t k = 0; k < LANES; k++)
-        low[k] = high[k] = x[0];
+    emg_octet low = {0.0F}, high = {0.0F}, sum = {0.0F};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++) {
-            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
-            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
-            sum[k] += fabsf(x[i + k]);
-        }
+
+    low += x[0];
+    high += x[0];
+    for (; i + EMG_OCTET <= n; i += EMG_OCTET) {
+        const emg_octet now = *emg_octets(x + i);
+        const emg_octet_mask bits = (emg_octet_mask)now, lower = now<low, higher = now> high;
+        low = (emg_octet)((bits & lower) | ((emg_octet_mask)low & ~lower));
+        high = (emg_octet)((bits & higher) | ((emg_octet_mask)high & ~higher));
+        sum += (emg_octet)(bits & INT32_MAX); /* without its sign */
+    }
     *found = (struct extremes){low[0], high[0], sum[0]};
-    for (size_t k = 1; k < LANES; k++) {
+    for (size_t k = 1; k < EMG_OCTET; k++) {
         found->low = low[k] < found->low ? low[k] : found->low;
         found->high = high[k] > found->high ? high[k] : found->high;
         found->magnitudes += sum[k];

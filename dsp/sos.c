@@ -1,13 +1,18 @@
 #include "dsp/sos.h"
 
+#include "dsp/simd.h"
+
+#include <assert.h>
 #include <complex.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     ORDER_MAX = 8,
     SECTIONS_MAX = 2 * (ORDER_MAX / 2),
+    CHUNK = 256,
 };
 
 static const double PI = 3.14159265358979323846;
@@ -17,16 +22,17 @@ enum edge {
     LOWPASS,
 };
 
-/* Transposed direct form II: s1, s2 are the two delays. A first-order section has b2 = a2 = 0. */
+/* A first-order section has b2 = a2 = 0. */
 struct section {
     double b0, b1, b2, a1, a2;
-    double s1, s2;
 };
 
+/* Transposed direct form II: s1, s2 are the two delays. */
 struct emg_sos {
     double rate_hz;
     size_t n_sections;
     struct section sections[SECTIONS_MAX];
+    double s1[SECTIONS_MAX], s2[SECTIONS_MAX];
 };
 
 static bool is_edge(double edge_hz, double rate_hz)
@@ -103,22 +109,72 @@ enum emg_error emg_sos_create(struct emg_sos **out, const struct emg_sos_config 
     return EMG_OK;
 }
 
-static double step(struct section *s, double x)
+/* A filter in each lane: alone, one would take as long, since every sample waits for the one before it. */
+EMG_VECTORISED static void execute_quad(struct emg_sos *const q[EMG_QUAD], const float *const x[EMG_QUAD],
+                                        float *const y[EMG_QUAD], size_t n)
 {
-    double y = s->b0 * x + s->s1;
-    s->s1 = s->b1 * x - s->a1 * y + s->s2;
-    s->s2 = s->b2 * x - s->a2 * y;
-    return y;
+    struct {
+        emg_quad b0, b1, b2, a1, a2;
+    } sections[SECTIONS_MAX];
+    emg_quad s1[SECTIONS_MAX], s2[SECTIONS_MAX];
+    const size_t n_sections = q[0]->n_sections;
+    const emg_quad zero = {0.0};
+
+    for (size_t k = 0; k < n_sections; k++) {
+        const struct section *s = &q[0]->sections[k];
+        sections[k].b0 = zero + s->b0;
+        sections[k].b1 = zero + s->b1;
+        sections[k].b2 = zero + s->b2;
+        sections[k].a1 = zero + s->a1;
+        sections[k].a2 = zero + s->a2;
+        s1[k] = (emg_quad){q[0]->s1[k], q[1]->s1[k], q[2]->s1[k], q[3]->s1[k]};
+        s2[k] = (emg_quad){q[0]->s2[k], q[1]->s2[k], q[2]->s2[k], q[3]->s2[k]};
+    }
+    for (size_t i = 0; i < n; i++) {
+        emg_quad v = {(double)x[0][i], (double)x[1][i], (double)x[2][i], (double)x[3][i]};
+        v = (emg_quad)((emg_quad_mask)v & (v - v == zero)); /* what is not finite is not itself less itself */
+        for (size_t k = 0; k < n_sections; k++) {
+            const emg_quad u = v;
+            v = sections[k].b0 * u + s1[k];
+            s1[k] = sections[k].b1 * u - sections[k].a1 * v + s2[k];
+            s2[k] = sections[k].b2 * u - sections[k].a2 * v;
+        }
+        for (size_t lane = 0; lane < EMG_QUAD; lane++)
+            y[lane][i] = (float)v[lane];
+    }
+    for (size_t lane = 0; lane < EMG_QUAD; lane++)
+        for (size_t k = 0; k < n_sections; k++) {
+            q[lane]->s1[k] = s1[k][lane];
+            q[lane]->s2[k] = s2[k][lane];
+        }
+}
+
+void emg_sos_execute_together(struct emg_sos *const *q, size_t n_filters, const float *const *x,
+                              float *const *y, size_t n)
+{
+    float nowhere[CHUNK];
+    static const float nothing[CHUNK];
+
+    assert(n_filters >= 1 && n_filters <= EMG_SOS_TOGETHER);
+    for (size_t done = 0; done < n; done += CHUNK) {
+        struct emg_sos idle[EMG_QUAD], *filters[EMG_QUAD];
+        const float *from[EMG_QUAD];
+        float *to[EMG_QUAD];
+        for (size_t lane = 0; lane < EMG_QUAD; lane++) {
+            const bool used = lane < n_filters;
+            filters[lane] = used ? q[lane] : &idle[lane];
+            from[lane] = used ? x[lane] + done : nothing;
+            to[lane] = used ? y[lane] + done : nowhere;
+            if (!used)
+                emg_sos_reset(&idle[lane]);
+        }
+        execute_quad(filters, from, to, n - done < CHUNK ? n - done : CHUNK);
+    }
 }
 
 void emg_sos_execute(struct emg_sos *q, const float *x, float *y, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        double v = isfinite(x[i]) ? (double)x[i] : 0.0;
-        for (size_t k = 0; k < q->n_sections; k++)
-            v = step(&q->sections[k], v);
-        y[i] = (float)v;
-    }
+    emg_sos_execute_together(&q, 1, &x, &y, n);
 }
 
 double emg_sos_response(const struct emg_sos *q, double frequency_hz)
@@ -135,10 +191,8 @@ double emg_sos_response(const struct emg_sos *q, double frequency_hz)
 
 void emg_sos_reset(struct emg_sos *q)
 {
-    for (size_t k = 0; k < q->n_sections; k++) {
-        q->sections[k].s1 = 0.0;
-        q->sections[k].s2 = 0.0;
-    }
+    memset(q->s1, 0, sizeof q->s1);
+    memset(q->s2, 0, sizeof q->s2);
 }
 
 void emg_sos_destroy(struct emg_sos *q)

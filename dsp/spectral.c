@@ -41,7 +41,6 @@ struct emg_spectral {
     struct emg_spectrum_pool pool;
     float *published; /* [bins] the same, noise taken off */
 
-    float banded[CHUNK];
     uint32_t chosen[CHUNK]; /* marks of one kind */
 };
 
@@ -135,6 +134,11 @@ enum emg_error emg_spectral_create(struct emg_spectral **out, const struct emg_s
     return EMG_OK;
 }
 
+struct emg_sos *emg_spectral_filter(struct emg_spectral *q)
+{
+    return q->band;
+}
+
 static void correct(const struct emg_spectral *q, const float *psd, float *corrected)
 {
     for (size_t k = 0; k < q->bins; k++)
@@ -171,14 +175,15 @@ static bool is_contraction(uint32_t mark)
     return mark != EMG_ONSET_QUIET && mark != EMG_ONSET_UNSURE;
 }
 
-static void cut(struct emg_spectral *q, const uint32_t *marks, size_t n, double origin_s, uint64_t sample)
+static void cut(struct emg_spectral *q, const float *x, const uint32_t *marks, size_t n, double origin_s,
+                uint64_t sample)
 {
     struct emg_slice slice;
     for (size_t i = 0; i < n; i++)
         q->chosen[i] = i >= q->earlier && is_contraction(marks[i]) ? marks[i] : 0;
     q->earlier -= n < q->earlier ? n : q->earlier;
     for (size_t i = 0; i < n;) {
-        i += emg_slicer_execute(q->slicer, q->banded + i, q->chosen + i, n - i, &slice);
+        i += emg_slicer_execute(q->slicer, x + i, q->chosen + i, n - i, &slice);
         if (slice.n > 0)
             take_active(q, &slice, lies_in_measurement(q, &slice, i),
                         origin_s + (double)(sample + i) / q->config.rate_hz);
@@ -190,9 +195,8 @@ void emg_spectral_execute(struct emg_spectral *q, const float *x, const uint32_t
 {
     for (size_t i = 0; i < n; i += CHUNK) {
         const size_t take = n - i < CHUNK ? n - i : CHUNK;
-        emg_sos_execute(q->band, x + i, q->banded, take);
-        cut(q, marks + i, take, origin_s, sample + i);
-        emg_noise_execute(q->noise, q->banded, marks + i, take);
+        cut(q, x + i, marks + i, take, origin_s, sample + i);
+        emg_noise_execute(q->noise, x + i, marks + i, take);
         q->measured += take;
     }
 }

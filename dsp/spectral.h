@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct emg_spectral;
+struct emg_sos;
 
 struct emg_spectral_config {
     double rate_hz;               /* of the samples */
@@ -50,9 +51,12 @@ struct emg_spectral_fatigue {
 /* Errors: EMG_ERROR_ARGUMENT, EMG_ERROR_MEMORY. On error *out is NULL. */
 enum emg_error emg_spectral_create(struct emg_spectral **out, const struct emg_spectral_config *config);
 
-/* Takes samples x [n] (microvolts). marks [n] is what the samples `delay` before them are, as
- * emg_onset_execute tells it; x[i] stands for the time origin_s + (sample + i) / rate_hz, seconds since the
- * stream began. */
+/* The band-pass that samples have to go through before they are taken; an interruption starts it anew. */
+struct emg_sos *emg_spectral_filter(struct emg_spectral *q);
+
+/* Takes samples x [n] (microvolts), which have gone through the filter. marks [n] is what the samples `delay`
+ * before them are, as emg_onset_execute tells it; x[i] stands for the time origin_s + (sample + i) / rate_hz,
+ * seconds since the stream began. */
 EMG_REALTIME void emg_spectral_execute(struct emg_spectral *q, const float *x, const uint32_t *marks,
                                        size_t n, double origin_s, uint64_t sample);
 

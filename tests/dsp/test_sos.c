@@ -57,6 +57,37 @@ static void its_output_is_that_of_scipy(void **state)
     }
 }
 
+static void together_they_do_as_each_alone(void **state)
+{
+    (void)state;
+    for (size_t n_filters = 1; n_filters <= EMG_SOS_TOGETHER; n_filters++) {
+        static float x[EMG_SOS_TOGETHER][N], y[EMG_SOS_TOGETHER][N], alone[N];
+        struct emg_sos *q[EMG_SOS_TOGETHER], *single = make(2000, 20, 450, 4);
+        const float *from[EMG_SOS_TOGETHER];
+        float *to[EMG_SOS_TOGETHER];
+        for (size_t i = 0; i < n_filters; i++) {
+            q[i] = make(2000, 20, 450, 4);
+            fill_noise(x[i], N);
+            x[i][17 * i] = i == 1 ? NAN : 5000.0F;
+        }
+        for (size_t done = 0, take = 1; done < N;
+             done += take, take = N - done < 3 * take ? N - done : 3 * take) {
+            for (size_t i = 0; i < n_filters; i++) {
+                from[i] = x[i] + done;
+                to[i] = y[i] + done;
+            }
+            emg_sos_execute_together(q, n_filters, from, to, take);
+        }
+        for (size_t i = 0; i < n_filters; i++) {
+            emg_sos_reset(single);
+            emg_sos_execute(single, x[i], alone, N);
+            assert_memory_equal(y[i], alone, sizeof alone);
+            emg_sos_destroy(q[i]);
+        }
+        emg_sos_destroy(single);
+    }
+}
+
 /* The bilinear transform maps f to tan(pi f / rate), where the analogue Butterworth response holds exactly.
  */
 static double butterworth(double f_hz, double rate_hz, double highpass_hz, double lowpass_hz, unsigned order)
@@ -323,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_output_is_that_of_scipy),
+        cmocka_unit_test(together_they_do_as_each_alone),
         cmocka_unit_test(every_order_has_the_butterworth_response),
         cmocka_unit_test(each_edge_lies_at_minus_3_db),
         cmocka_unit_test(a_sinusoid_comes_out_as_the_response_says),

@@ -2,6 +2,7 @@
 
 #include "dsp/onset.h"
 #include "dsp/simulate.h"
+#include "dsp/sos.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -55,8 +56,10 @@ static void feed(struct emg_spectral *q, const float *x, uint32_t mark, size_t n
     for (size_t i = 0; i < CHUNK; i++)
         marks[i] = mark;
     for (size_t done = 0; done < n; done += CHUNK) {
+        float banded[CHUNK];
+        emg_sos_execute(emg_spectral_filter(q), x + done, banded, CHUNK);
         *t_s += CHUNK / RATE_HZ;
-        emg_spectral_execute(q, x + done, marks, CHUNK, *t_s - (double)CHUNK / RATE_HZ, 0);
+        emg_spectral_execute(q, banded, marks, CHUNK, *t_s - (double)CHUNK / RATE_HZ, 0);
     }
 }
 

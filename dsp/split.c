@@ -1,0 +1,56 @@
+#include "dsp/split.h"
+
+#include "dsp/simd.h"
+
+#include <stdbool.h>
+
+enum { TOGETHER = 4 };
+
+typedef float floats __attribute__((vector_size(TOGETHER * sizeof(float)), aligned(4), may_alias));
+typedef int places __attribute__((vector_size(TOGETHER * sizeof(int))));
+
+static bool are_neighbours(const struct emg_split *wanted)
+{
+    for (size_t i = 1; i < TOGETHER; i++)
+        if (wanted[i].channel != wanted[0].channel + i)
+            return false;
+    return true;
+}
+
+/* Four frames, of which four channels are wanted, at a time. */
+static size_t split_four(const float *x, size_t n_channels, size_t n, const struct emg_split *wanted,
+                         float *const y[TOGETHER])
+{
+    const floats scale = {wanted[0].scale, wanted[1].scale, wanted[2].scale, wanted[3].scale};
+    const places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, left = {0, 1, 4, 5}, right = {2, 3, 6, 7};
+    size_t i = 0;
+
+    for (; i + TOGETHER <= n; i += TOGETHER, x += TOGETHER * n_channels) {
+        const floats a = scale * *(const floats *)(const void *)x;
+        const floats b = scale * *(const floats *)(const void *)(x + n_channels);
+        const floats c = scale * *(const floats *)(const void *)(x + 2 * n_channels);
+        const floats d = scale * *(const floats *)(const void *)(x + 3 * n_channels);
+        const floats ab = __builtin_shuffle(a, b, low), cd = __builtin_shuffle(c, d, low);
+        const floats ab2 = __builtin_shuffle(a, b, high), cd2 = __builtin_shuffle(c, d, high);
+        *(floats *)(void *)(y[0] + i) = __builtin_shuffle(ab, cd, left);
+        *(floats *)(void *)(y[1] + i) = __builtin_shuffle(ab, cd, right);
+        *(floats *)(void *)(y[2] + i) = __builtin_shuffle(ab2, cd2, left);
+        *(floats *)(void *)(y[3] + i) = __builtin_shuffle(ab2, cd2, right);
+    }
+    return i;
+}
+
+void emg_split_frames(const float *frames, size_t n_channels, size_t n, const struct emg_split *wanted,
+                      size_t n_wanted, float *const *y)
+{
+    for (size_t w = 0; w < n_wanted;) {
+        const bool four = n_wanted - w >= TOGETHER && are_neighbours(wanted + w);
+        const size_t count = four ? TOGETHER : 1;
+        const size_t done =
+            four ? split_four(frames + wanted[w].channel, n_channels, n, wanted + w, y + w) : 0;
+        for (size_t k = w; k < w + count; k++)
+            for (size_t i = done; i < n; i++)
+                y[k][i] = wanted[k].scale * frames[i * n_channels + wanted[k].channel];
+        w += count;
+    }
+}
