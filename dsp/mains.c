@@ -4,6 +4,7 @@
 #include "dsp/phasor.h"
 #include "dsp/simd.h"
 
+#include <fftw3.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +17,13 @@ enum { WINDOW_CYCLES = 6, HOP_CYCLES = 2 };
 
 enum {
     HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
-    BINS = 2 * HARMONICS,
+    FOLDS = WINDOW_CYCLES / HOP_CYCLES,
+    FIT_HOPS = 2, /* from one fit to the next */
     MOMENTS = 14, /* terms of the series for the window's transform near 0 Hz */
 };
 
 /* 4-term Blackman-Harris: side lobes below -92 dB (Harris 1978, Proc. IEEE 66:51). */
 static const double BLACKMAN_HARRIS[4] = {0.35875, -0.48829, 0.14128, -0.01168};
-
-/* The window times cosine and minus sine of some bins, at one of its samples. */
-struct waves {
-    float re[EMG_QUAD], im[EMG_QUAD];
-};
 
 /* A complex number for each harmonic, 0 where there is none. */
 struct lines {
@@ -40,10 +37,13 @@ struct emg_mains {
     double noise_bandwidth_hz;
     double moments[MOMENTS];
 
-    size_t groups;       /* of EMG_QUAD bins */
-    struct waves *table; /* [groups][(window + 1) / 2] */
-    double *folded;      /* [(window + 1) / 2][2] the window's even and odd part */
-    float *newest;       /* [window] a sliding window of the input */
+    double spacing_hz;          /* of the bins at the harmonics: nominal, if the hop were not rounded */
+    float *weights;             /* [window] the window, of unit gain for an amplitude */
+    float *folded;              /* [hop] the newest window, its hops laid upon each other */
+    fftwf_complex *bins;        /* [hop / 2 + 1] their transform */
+    fftwf_plan transform;       /* folded -> bins */
+    struct emg_phasor *centred; /* [hop / 2 + 1] what turns a bin's phase to the window's centre */
+    float *newest;              /* [window] a sliding window of the input */
     size_t held;
 
     struct emg_mains_fit *fit;
@@ -51,10 +51,13 @@ struct emg_mains {
     double lines_uv, between_uv; /* of the newest window */
     double removed_uv;
 
-    /* Each line is (from + (to - from) i / hop) * turning at sample i of a hop. */
+    /* Each line is (from + (to - from) i / hop) times a phasor that turns by `step` with each sample i of a
+     * hop. */
     bool subtracting;
-    size_t in_hop;
-    struct lines from, to, turning, step;
+    size_t in_hop, hops; /* samples of this hop; hops so far */
+    struct lines from, to;
+    struct emg_phasor step; /* of the fundamental */
+    float *line_uv;         /* [hop] what is subtracted */
 };
 
 static double window_at(size_t i, size_t n)
@@ -67,17 +70,9 @@ static double window_at(size_t i, size_t n)
     return sum;
 }
 
-/* Frequencies in units of nominal: the harmonics 1, 2, ..., then 1.5, 2.5, ... */
-static double multiple_of(const struct emg_mains *q, size_t bin)
-{
-    return bin < q->harmonics ? (double)(bin + 1) : (double)(bin - q->harmonics) + 1.5;
-}
-
-/* Time is counted from the centre of the window, so that its transform is real; the second half of the table
- * would mirror the first. */
 static void design(struct emg_mains *q)
 {
-    const size_t n = q->window, bins = q->harmonics + q->halves;
+    const size_t n = q->window;
     const double centre = 0.5 * (double)(n - 1);
     double sum = 0.0, square = 0.0;
 
@@ -88,17 +83,15 @@ static void design(struct emg_mains *q)
     for (size_t i = 0; i < n; i++) {
         const double scaled = window_at(i, n) / sum, t_s = ((double)i - centre) / q->rate_hz;
         double moment = scaled;
+        q->weights[i] = (float)(2.0 * scaled);
         for (size_t m = 0; m < MOMENTS; m++) {
             q->moments[m] += moment;
             moment *= -t_s * t_s / (double)((2 * m + 1) * (2 * m + 2));
         }
-        for (size_t b = 0; b < bins && 2 * i < n; b++) {
-            const struct emg_phasor e = emg_phasor_unit(-2.0 * PI * multiple_of(q, b) * q->nominal_hz * t_s);
-            struct waves *waves = &q->table[b / EMG_QUAD * ((n + 1) / 2) + i];
-            waves->re[b % EMG_QUAD] = (float)(2.0 * scaled * e.re);
-            waves->im[b % EMG_QUAD] = (float)(2.0 * scaled * e.im);
-        }
     }
+    /* Time is counted from the centre of the window, so that its transform is real. */
+    for (size_t m = 0; m <= q->hop / 2; m++)
+        q->centred[m] = emg_phasor_unit(2.0 * PI * fmod((double)m * centre, (double)q->hop) / (double)q->hop);
     q->noise_bandwidth_hz = q->rate_hz * square / (sum * sum);
 }
 
@@ -138,11 +131,16 @@ static bool config_is_valid(const struct emg_mains_config *c)
 
 static enum emg_error allocate(struct emg_mains *q)
 {
-    q->groups = (q->harmonics + q->halves + EMG_QUAD - 1) / EMG_QUAD;
-    q->table = calloc(q->groups * ((q->window + 1) / 2), sizeof *q->table);
-    q->folded = calloc((q->window + 1) / 2 * 2, sizeof *q->folded);
+    q->weights = calloc(q->window, sizeof *q->weights);
     q->newest = calloc(q->window, sizeof *q->newest);
-    if (!q->table || !q->folded || !q->newest)
+    q->line_uv = calloc(q->hop, sizeof *q->line_uv);
+    q->centred = calloc(q->hop / 2 + 1, sizeof *q->centred);
+    q->folded = fftwf_alloc_real(q->hop);
+    q->bins = fftwf_alloc_complex(q->hop / 2 + 1);
+    if (!q->weights || !q->newest || !q->line_uv || !q->centred || !q->folded || !q->bins)
+        return EMG_ERROR_MEMORY;
+    q->transform = fftwf_plan_dft_r2c_1d((int)q->hop, q->folded, q->bins, FFTW_ESTIMATE);
+    if (!q->transform)
         return EMG_ERROR_MEMORY;
     const struct emg_mains_fit_config fit = {.nominal_hz = q->nominal_hz,
                                              .hop_s = (double)q->hop / q->rate_hz,
@@ -170,7 +168,8 @@ enum emg_error emg_mains_create(struct emg_mains **out, const struct emg_mains_c
     if (q->halves > 1 && ((double)q->harmonics + 0.75) * q->nominal_hz > 0.5 * q->rate_hz)
         q->halves--;
     q->hop = (size_t)lround(HOP_CYCLES * q->rate_hz / q->nominal_hz);
-    q->window = q->hop * WINDOW_CYCLES / HOP_CYCLES;
+    q->window = q->hop * FOLDS;
+    q->spacing_hz = HOP_CYCLES * q->rate_hz / (double)q->hop;
 
     const enum emg_error error = allocate(q);
     if (error != EMG_OK) {
@@ -183,50 +182,45 @@ enum emg_error emg_mains_create(struct emg_mains **out, const struct emg_mains_c
     return EMG_OK;
 }
 
-typedef float floats __attribute__((vector_size(EMG_QUAD * sizeof(float)), aligned(4), may_alias));
-
-/* Transforms a folded window into EMG_QUAD bins by their part of the table. */
-EMG_VECTORISED static void transform_bins(const double *folded, const struct waves *table, size_t n,
-                                          double *re, double *im)
+/* Lays the hops of the newest window, weighted, upon each other: what repeats with the hop stays as it is,
+ * and all else that is asked for is half a period of that apart. Its mean is taken off first: what of an
+ * offset leaks would look like a line at exactly nominal, since a hop is a whole number of cycles. */
+EMG_VECTORISED static void fold(const float *restrict x, const float *restrict weights, size_t hop,
+                                float *restrict folded)
 {
-    emg_quad real = {0.0}, imaginary = {0.0};
+    enum { LANES = EMG_OCTET };
+    const size_t n = FOLDS * hop;
+    double sums[LANES] = {0.0}, sum = 0.0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        const floats *cosine = (const floats *)(const void *)table[i].re;
-        const floats *sine = (const floats *)(const void *)table[i].im;
-        real += folded[2 * i] * __builtin_convertvector(*cosine, emg_quad);
-        imaginary += folded[2 * i + 1] * __builtin_convertvector(*sine, emg_quad);
-    }
-    memcpy(re, &real, sizeof real);
-    memcpy(im, &imaginary, sizeof imaginary);
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            sums[k] += (double)x[i + k];
+    for (; i < n; i++)
+        sum += (double)x[i];
+    for (size_t k = 0; k < LANES; k++)
+        sum += sums[k];
+    const float mean = (float)(sum / (double)n);
+    for (i = 0; i < hop; i++)
+        folded[i] = weights[i] * (x[i] - mean) + weights[i + hop] * (x[i + hop] - mean) +
+                    weights[i + 2 * hop] * (x[i + 2 * hop] - mean);
 }
 
-/* Amplitudes at the harmonics and powers half-way [HARMONICS] of the newest window. Its mean is taken off
- * first: what of an offset leaks would look like a line at exactly nominal, since a hop is a whole number of
- * cycles. */
+static struct emg_phasor bin_of(const struct emg_mains *q, size_t m)
+{
+    const struct emg_phasor bin = {(double)q->bins[m][0], (double)q->bins[m][1]};
+    return emg_phasor_product(bin, q->centred[m]);
+}
+
+/* Amplitudes at the harmonics and powers half-way [HARMONICS] of the newest window. */
 static void transform_window(const struct emg_mains *q, struct emg_phasor *amplitude, double *half)
 {
-    const size_t rows = (q->window + 1) / 2;
-    double re[BINS + EMG_QUAD] = {0.0}, im[BINS + EMG_QUAD] = {0.0}, mean = 0.0;
-
-    for (size_t i = 0; i < q->window; i++)
-        mean += (double)q->newest[i];
-    mean /= (double)q->window;
-    for (size_t i = 0; i < rows; i++) {
-        const size_t mirrored = q->window - 1 - i;
-        const double x = (double)q->newest[i] - mean;
-        const double y = mirrored > i ? (double)q->newest[mirrored] - mean : 0.0;
-        q->folded[2 * i] = x + y;
-        q->folded[2 * i + 1] = x - y;
-    }
-    for (size_t g = 0; g < q->groups; g++)
-        transform_bins(q->folded, q->table + rows * g, rows, re + EMG_QUAD * g, im + EMG_QUAD * g);
+    fold(q->newest, q->weights, q->hop, q->folded);
+    fftwf_execute(q->transform);
     for (size_t k = 0; k < q->harmonics; k++)
-        amplitude[k] = (struct emg_phasor){re[k], im[k]};
-    for (size_t b = 0; b < q->halves; b++) {
-        const size_t bin = q->harmonics + b;
-        half[b] = re[bin] * re[bin] + im[bin] * im[bin];
-    }
+        amplitude[k] = bin_of(q, HOP_CYCLES * (k + 1));
+    for (size_t b = 0; b < q->halves; b++)
+        half[b] = emg_phasor_power(bin_of(q, HOP_CYCLES * (b + 1) + HOP_CYCLES / 2));
 }
 
 /* RMS at the lines and of all else: power is half a squared amplitude, density the mean of both neighbours.
@@ -258,7 +252,7 @@ static void aim(struct emg_mains *q)
     for (size_t k = 0; k < q->harmonics; k++) {
         const double order = (double)(k + 1), p = emg_phasor_power(line->amplitude[k]);
         const double kept = p > line->variance[k] ? 1.0 - line->variance[k] / p : 0.0;
-        const double scale = kept / droop(q, order * (line->frequency_hz - q->nominal_hz));
+        const double scale = kept / droop(q, order * (line->frequency_hz - q->spacing_hz));
         const struct emg_phasor e = emg_phasor_unit(2.0 * PI * order * cycles);
         const struct emg_phasor to =
             emg_phasor_product(line->amplitude[k], (struct emg_phasor){scale * e.re, scale * e.im});
@@ -275,7 +269,22 @@ static void aim_at_nothing(struct emg_mains *q)
     q->removed_uv = 0.0;
 }
 
-/* A line just found is subtracted once the next hop has confirmed it. */
+/* What is subtracted now, carried on to the end of the hop. */
+static void carry_on(struct emg_mains *q)
+{
+    const double angle = atan2(q->step.im, q->step.re) * (double)q->hop;
+
+    for (size_t k = 0; k < q->harmonics; k++) {
+        const struct emg_phasor at = {q->to.re[k], q->to.im[k]};
+        const struct emg_phasor now = emg_phasor_product(at, emg_phasor_unit(angle * (double)(k + 1)));
+        q->to.re[k] = now.re;
+        q->to.im[k] = now.im;
+    }
+    q->from = q->to;
+}
+
+/* Takes the newest window, and fits the line to all every FIT_HOPS hops. A line just found is subtracted once
+ * the next fit has confirmed it. */
 static void update_line(struct emg_mains *q)
 {
     const bool is_found = q->line.locked;
@@ -284,75 +293,77 @@ static void update_line(struct emg_mains *q)
 
     transform_window(q, amplitude, half);
     measure(q, amplitude, half);
-    q->line = emg_mains_fit_execute(q->fit, amplitude, half);
+    emg_mains_fit_take(q->fit, amplitude, half);
+    if (++q->hops % FIT_HOPS != 0)
+        return;
+    q->line = emg_mains_fit_execute(q->fit);
     if (is_found && q->line.locked)
         aim(q);
     else
         aim_at_nothing(q);
+    const double middle_s = 0.5 * (double)(q->window + 1 + FIT_HOPS * q->hop) / q->rate_hz;
+    const double frequency_hz = q->line.frequency_hz + q->line.drift_hz_s * middle_s;
+    q->step = emg_phasor_unit(2.0 * PI * frequency_hz / q->rate_hz);
 }
 
-static void turn(struct lines *lines, const struct lines *by)
+/* As many harmonics as there are in what is being subtracted. */
+static size_t highest_line(const struct emg_mains *q)
 {
-    for (size_t k = 0; k < HARMONICS; k++) {
-        const double re = lines->re[k] * by->re[k] - lines->im[k] * by->im[k];
-        lines->im[k] = lines->re[k] * by->im[k] + lines->im[k] * by->re[k];
-        lines->re[k] = re;
+    size_t n = q->harmonics;
+    while (n > 0 && q->from.re[n - 1] == 0.0 && q->from.im[n - 1] == 0.0 && q->to.re[n - 1] == 0.0 &&
+           q->to.im[n - 1] == 0.0)
+        n--;
+    return n;
+}
+
+/* Writes the sum of n lines over a hop to y [hop], eight samples at a time: a polynomial in the fundamental's
+ * phasor (Horner). */
+EMG_VECTORISED static void draw_lines(const struct emg_mains *q, size_t n, float *y)
+{
+    enum { LANES = EMG_OCTET };
+    double re[LANES], im[LANES], step_re = 1.0, step_im = 0.0;
+
+    for (size_t i = 0; i < LANES; i++) {
+        re[i] = step_re;
+        im[i] = step_im;
+        const double turned = step_re * q->step.re - step_im * q->step.im;
+        step_im = step_re * q->step.im + step_im * q->step.re;
+        step_re = turned;
     }
-}
-
-static bool is_there(const struct lines *lines, size_t k)
-{
-    return lines->re[k] != 0.0 || lines->im[k] != 0.0;
+    for (size_t first = 0; first < q->hop; first += LANES) {
+        float c[LANES], s[LANES], share[LANES], sum_re[LANES] = {0.0F}, sum_im[LANES] = {0.0F};
+        for (size_t i = 0; i < LANES; i++) {
+            c[i] = (float)re[i];
+            s[i] = (float)im[i];
+            share[i] = (float)(int)(first + i) / (float)(int)q->hop;
+            const double turned = re[i] * step_re - im[i] * step_im;
+            im[i] = re[i] * step_im + im[i] * step_re;
+            re[i] = turned;
+        }
+        for (size_t k = n; k-- > 0;) {
+            const float from_re = (float)q->from.re[k], way_re = (float)(q->to.re[k] - q->from.re[k]);
+            const float from_im = (float)q->from.im[k], way_im = (float)(q->to.im[k] - q->from.im[k]);
+            for (size_t i = 0; i < LANES; i++) {
+                const float a = sum_re[i] + from_re + share[i] * way_re;
+                const float b = sum_im[i] + from_im + share[i] * way_im;
+                sum_re[i] = a * c[i] - b * s[i];
+                sum_im[i] = a * s[i] + b * c[i];
+            }
+        }
+        for (size_t i = 0; i < LANES && first + i < q->hop; i++)
+            y[first + i] = sum_re[i];
+    }
 }
 
 /* What is subtracted moves to the new estimate within the hop, in the new estimate's frequency. */
 static void begin_hop(struct emg_mains *q)
 {
-    const double middle_s = 0.5 * (double)(q->window + 1 + q->hop) / q->rate_hz;
-
-    q->from = q->to;
-    turn(&q->from, &q->turning);
+    carry_on(q);
     update_line(q);
-    const double frequency_hz = q->line.frequency_hz + q->line.drift_hz_s * middle_s;
-    q->subtracting = false;
-    for (size_t k = 0; k < q->harmonics; k++) {
-        const struct emg_phasor step =
-            emg_phasor_unit(2.0 * PI * (double)(k + 1) * frequency_hz / q->rate_hz);
-        q->turning.re[k] = 1.0;
-        q->turning.im[k] = 0.0;
-        q->step.re[k] = step.re;
-        q->step.im[k] = step.im;
-        q->subtracting = q->subtracting || is_there(&q->from, k) || is_there(&q->to, k);
-    }
-}
-
-/* Takes the lines off n samples, all of one hop. */
-EMG_VECTORISED static void subtract(struct emg_mains *q, const float *x, float *y, size_t n)
-{
-    enum { MOST = HARMONICS / EMG_QUAD };
-    const size_t groups = (q->harmonics + EMG_QUAD - 1) / EMG_QUAD;
-    const emg_quad *step_re = emg_const_quads(q->step.re);
-    const emg_quad *step_im = emg_const_quads(q->step.im);
-    emg_quad *turning_re = emg_quads(q->turning.re), *turning_im = emg_quads(q->turning.im);
-    emg_quad from_re[MOST], from_im[MOST], way_re[MOST], way_im[MOST];
-
-    for (size_t g = 0; g < groups; g++) {
-        from_re[g] = emg_const_quads(q->from.re)[g];
-        from_im[g] = emg_const_quads(q->from.im)[g];
-        way_re[g] = emg_const_quads(q->to.re)[g] - from_re[g];
-        way_im[g] = emg_const_quads(q->to.im)[g] - from_im[g];
-    }
-    for (size_t i = 0; i < n; i++) {
-        const double share = (double)(q->in_hop + i) / (double)q->hop;
-        emg_quad sum = {0.0};
-        for (size_t g = 0; g < groups; g++) {
-            const emg_quad re = turning_re[g], im = turning_im[g];
-            sum += (from_re[g] + share * way_re[g]) * re - (from_im[g] + share * way_im[g]) * im;
-            turning_re[g] = re * step_re[g] - im * step_im[g];
-            turning_im[g] = re * step_im[g] + im * step_re[g];
-        }
-        y[i] = (float)((double)x[i] - emg_quad_sum(&sum));
-    }
+    const size_t lines = highest_line(q);
+    q->subtracting = lines > 0;
+    if (q->subtracting)
+        draw_lines(q, lines, q->line_uv);
 }
 
 void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
@@ -362,8 +373,8 @@ void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
         float *taken = q->newest + q->held;
         for (size_t i = 0; i < take; i++)
             y[i] = taken[i] = isfinite(x[i]) ? x[i] : 0.0F;
-        if (q->subtracting)
-            subtract(q, taken, y, take);
+        for (size_t i = 0; q->subtracting && i < take; i++)
+            y[i] -= q->line_uv[q->in_hop + i];
         q->held += take;
         q->in_hop += take;
         if (q->held == q->window) {
@@ -398,7 +409,8 @@ void emg_mains_reset(struct emg_mains *q)
     q->between_uv = NAN;
     q->subtracting = false;
     q->in_hop = 0;
-    q->turning = (struct lines){{0.0}, {0.0}};
+    q->hops = 0;
+    q->step = (struct emg_phasor){1.0, 0.0};
     aim_at_nothing(q);
 }
 
@@ -407,8 +419,13 @@ void emg_mains_destroy(struct emg_mains *q)
     if (!q)
         return;
     emg_mains_fit_destroy(q->fit);
+    if (q->transform)
+        fftwf_destroy_plan(q->transform);
+    fftwf_free(q->bins);
+    fftwf_free(q->folded);
+    free(q->centred);
+    free(q->line_uv);
     free(q->newest);
-    free(q->folded);
-    free(q->table);
+    free(q->weights);
     free(q);
 }

@@ -19,7 +19,8 @@ enum {
 };
 
 /* How many of the newest hops are asked whether the line is still the same. */
-static const size_t RECENT[] = {5, 10};
+enum { RECENTS = 2 };
+static const size_t RECENT[RECENTS] = {5, 10};
 
 static const double RANGE_HZ = 1.05;      /* of the search about nominal */
 static const double FARTHEST_HZ = 1.3;    /* a line that is tracked beyond this is none */
@@ -45,11 +46,14 @@ struct complex_row {
 /* Of the newest hops, `hops` of them: */
 struct fit {
     size_t hops;
-    double independent;         /* hops that count as independent and equally weighted */
-    struct complex_row mean;    /* complex amplitude at the centre of the newest window */
-    double half[HARMONICS];     /* variance of the same half-way between the harmonics */
-    double variance[HARMONICS]; /* of mean, E|error|^2 */
-    double line[HARMONICS];     /* log likelihood ratio of a line against none, its noise unknown */
+    double independent;                 /* hops that count as independent and equally weighted */
+    struct complex_row mean;            /* complex amplitude at the centre of the newest window */
+    struct complex_row recent[RECENTS]; /* the part that the newest of them have in it */
+    struct complex_row along, bend;     /* sums of w t z and w t^2 z, t in hops before the newest */
+    double spread[HARMONICS];           /* what the weighted hops scatter about the mean, squared */
+    double half[HARMONICS];             /* variance of the same half-way between the harmonics */
+    double variance[HARMONICS];         /* of mean, E|error|^2 */
+    double line[HARMONICS];             /* log likelihood ratio of a line against none, its noise unknown */
 };
 
 struct emg_mains_fit {
@@ -62,10 +66,9 @@ struct emg_mains_fit {
     struct row half[HISTORY];      /* powers at (k + 1/2) x nominal, likewise */
     size_t at, known;              /* newest hop; hops up to it that may be used */
 
-    double weight[HISTORY];                  /* of the hops in a fit, newest first */
-    struct complex_row demodulated[HISTORY]; /* likewise */
-    fftwf_complex *series;                   /* [FFT] */
-    fftwf_complex *lines[HARMONICS];         /* [FFT] */
+    double weight[HISTORY];          /* of the hops in a fit, newest first */
+    fftwf_complex *series;           /* [FFT] */
+    fftwf_complex *lines[HARMONICS]; /* [FFT] */
     fftwf_plan transform;
 
     bool locked, turn;
@@ -141,7 +144,7 @@ static double beside(const struct emg_mains_fit *q, const double *half, size_t k
  * signal without power. */
 EMG_VECTORISED static double weight_hops(struct emg_mains_fit *q, size_t hops)
 {
-    double level[HISTORY] = {0.0}, scale[HARMONICS] = {0.0};
+    double level[HISTORY + 2] = {0.0}, scale[HARMONICS] = {0.0}; /* level: from [1] on */
     double sum = 0.0, squares = 0.0;
 
     for (size_t k = 0; k < q->quads; k++) {
@@ -160,17 +163,19 @@ EMG_VECTORISED static double weight_hops(struct emg_mains_fit *q, size_t hops)
         emg_quad share = {0.0};
         for (size_t k = 0; k < q->quads; k++)
             share += half[k] * emg_const_quads(scale)[k];
-        level[age] = emg_quad_sum(&share);
+        level[age + 1] = emg_quad_sum(&share);
     }
-    for (size_t age = 0; age < hops; age++) {
-        const double newer = level[age > 0 ? age - 1 : 0], older = level[age + 1 < hops ? age + 1 : age];
-        q->weight[age] = 1.0 / ((newer + level[age] + older) / 3.0 + QUIETEST / (double)hops);
+    level[0] = level[1];
+    level[hops + 1] = level[hops];
+    const double floor = QUIETEST / (double)hops;
+    for (size_t age = 0; age < hops; age++)
+        q->weight[age] = 1.0 / ((level[age] + level[age + 1] + level[age + 2]) * (1.0 / 3.0) + floor);
+    for (size_t age = 0; age < hops; age++)
         sum += q->weight[age];
-    }
-    for (size_t age = 0; age < hops; age++) {
-        q->weight[age] /= sum;
+    for (size_t age = 0; age < hops; age++)
+        q->weight[age] *= 1.0 / sum;
+    for (size_t age = 0; age < hops; age++)
         squares += q->weight[age] * q->weight[age];
-    }
     return 1.0 / (squares * q->overlap);
 }
 
@@ -216,51 +221,68 @@ static double excess(const double *likelihood, size_t harmonics)
 }
 
 /* Turns every hop of every harmonic back by the phase that the model gives it: with t the age times the hop's
- * length, by 2 pi t (f - drift t / 2), of which the second differences are the same everywhere. */
-EMG_VECTORISED static void demodulate(struct emg_mains_fit *q, size_t hops)
+ * length, by 2 pi t (f - drift t / 2), of which the second differences are the same everywhere; and adds them
+ * up. Sums over t and t^2 come from sums of sums. What the hops scatter about their mean m is the sum of
+ * w^2 |z|^2 - 2 w^2 Re(m* z) + w^2 |m|^2. */
+EMG_VECTORISED static void add_up(struct emg_mains_fit *q, struct fit *f)
 {
+    const double first_turn = 2.0 * PI * q->frequency_hz * q->hop_s, n = (double)f->hops;
     const double bend = -2.0 * PI * q->drift_hz_s * q->hop_s * q->hop_s;
-    const struct emg_phasor faster = emg_phasor_unit(bend);
-    struct emg_phasor step = emg_phasor_unit(2.0 * PI * q->frequency_hz * q->hop_s + 0.5 * bend);
-    struct emg_phasor e = {1.0, 0.0};
+    struct complex_row first, faster;
+    double squares = 0.0;
 
-    for (size_t age = 0; age < hops; age++) {
-        const struct complex_row *z = &q->z[place_of(q, age)];
-        struct complex_row *turned = &q->demodulated[age];
-        const struct emg_phasor e2 = emg_phasor_product(e, e), e3 = emg_phasor_product(e2, e),
-                                e4 = emg_phasor_product(e2, e2);
-        emg_quad re = {e.re, e2.re, e3.re, e4.re}, im = {e.im, e2.im, e3.im, e4.im};
-        for (size_t k = 0; k < q->quads; k++) {
-            const emg_quad z_re = emg_const_quads(z->re)[k], z_im = emg_const_quads(z->im)[k];
-            emg_quads(turned->re)[k] = z_re * re - z_im * im;
-            emg_quads(turned->im)[k] = z_re * im + z_im * re;
-            const emg_quad next = re * e4.re - im * e4.im;
-            im = re * e4.im + im * e4.re;
-            re = next;
-        }
-        e = emg_phasor_product(e, step);
-        step = emg_phasor_product(step, faster);
+    for (size_t k = 0; k < HARMONICS; k++) {
+        const double order = (double)(k + 1);
+        const struct emg_phasor turn = emg_phasor_unit(order * (first_turn + 0.5 * bend));
+        const struct emg_phasor more = emg_phasor_unit(order * bend);
+        first.re[k] = turn.re;
+        first.im[k] = turn.im;
+        faster.re[k] = more.re;
+        faster.im[k] = more.im;
     }
-}
-
-/* Weighted means, and what the hops scatter about them. */
-EMG_VECTORISED static void average(const struct emg_mains_fit *q, size_t hops, struct complex_row *mean,
-                                   double spread[HARMONICS])
-{
+    for (size_t age = 0; age < f->hops; age++)
+        squares += q->weight[age] * q->weight[age];
     for (size_t k = 0; k < q->quads; k++) {
-        emg_quad re = {0.0}, im = {0.0}, sum = {0.0};
-        for (size_t age = 0; age < hops; age++) {
-            re += q->weight[age] * emg_const_quads(q->demodulated[age].re)[k];
-            im += q->weight[age] * emg_const_quads(q->demodulated[age].im)[k];
+        const emg_quad faster_re = emg_const_quads(faster.re)[k], faster_im = emg_const_quads(faster.im)[k];
+        emg_quad step_re = emg_const_quads(first.re)[k], step_im = emg_const_quads(first.im)[k];
+        emg_quad re = {1.0, 1.0, 1.0, 1.0}, im = {0.0};
+        emg_quad sum_re = {0.0}, sum_im = {0.0}, once_re = {0.0}, once_im = {0.0}, twice_re = {0.0},
+                 twice_im = {0.0}, square_re = {0.0}, square_im = {0.0}, power = {0.0};
+        for (size_t age = 0; age < f->hops; age++) {
+            const struct complex_row *z = &q->z[place_of(q, age)];
+            const emg_quad z_re = emg_const_quads(z->re)[k], z_im = emg_const_quads(z->im)[k];
+            const double weight = q->weight[age];
+            const emg_quad x = weight * (z_re * re - z_im * im), y = weight * (z_re * im + z_im * re);
+            for (size_t i = 0; i < RECENTS; i++)
+                if (age == RECENT[i]) {
+                    emg_quads(f->recent[i].re)[k] = sum_re;
+                    emg_quads(f->recent[i].im)[k] = sum_im;
+                }
+            sum_re += x;
+            sum_im += y;
+            once_re += sum_re;
+            once_im += sum_im;
+            twice_re += once_re;
+            twice_im += once_im;
+            square_re += weight * x;
+            square_im += weight * y;
+            power += x * x + y * y;
+            const emg_quad next = re * step_re - im * step_im;
+            im = re * step_im + im * step_re;
+            re = next;
+            const emg_quad step = step_re * faster_re - step_im * faster_im;
+            step_im = step_re * faster_im + step_im * faster_re;
+            step_re = step;
         }
-        for (size_t age = 0; age < hops; age++) {
-            const emg_quad x = emg_const_quads(q->demodulated[age].re)[k] - re;
-            const emg_quad y = emg_const_quads(q->demodulated[age].im)[k] - im;
-            sum += q->weight[age] * q->weight[age] * (x * x + y * y);
-        }
-        memcpy(mean->re + EMG_QUAD * k, &re, sizeof re);
-        memcpy(mean->im + EMG_QUAD * k, &im, sizeof im);
-        memcpy(spread + EMG_QUAD * k, &sum, sizeof sum);
+        emg_quads(f->mean.re)[k] = sum_re;
+        emg_quads(f->mean.im)[k] = sum_im;
+        emg_quads(f->along.re)[k] = n * sum_re - once_re;
+        emg_quads(f->along.im)[k] = n * sum_im - once_im;
+        emg_quads(f->bend.re)[k] = n * n * sum_re - 2.0 * n * once_re + 2.0 * twice_re - once_re;
+        emg_quads(f->bend.im)[k] = n * n * sum_im - 2.0 * n * once_im + 2.0 * twice_im - once_im;
+        const emg_quad spread = power - 2.0 * (sum_re * square_re + sum_im * square_im) +
+                                squares * (sum_re * sum_re + sum_im * sum_im);
+        emg_quads(f->spread)[k] = spread;
     }
 }
 
@@ -273,11 +295,9 @@ static double power_of(const struct complex_row *row, size_t k)
 static void fit_harmonics(const struct emg_mains_fit *q, struct fit *f)
 {
     const double dof = f->independent - 1.0 + PRIOR_DOF;
-    double spread[HARMONICS];
 
-    average(q, f->hops, &f->mean, spread);
     for (size_t k = 0; k < q->harmonics; k++) {
-        const double own = spread[k] * q->overlap * f->independent / (f->independent - 1.0);
+        const double own = fmax(f->spread[k], 0.0) * q->overlap * f->independent / (f->independent - 1.0);
         f->variance[k] = join(f->independent, own, beside(q, f->half, k));
         f->line[k] = likelihood_ratio(power_of(&f->mean, k), f->variance[k], dof);
     }
@@ -301,9 +321,10 @@ static void variance_in_contraction(const struct emg_mains_fit *q, size_t recent
         variance[k] = SHAPE * beside(q, smooth, k);
 }
 
-/* Whether the newest hops, `recent` of them, have another line than those before. */
-static bool has_changed(const struct emg_mains_fit *q, const struct fit *f, size_t recent)
+/* Whether the newest hops, RECENT[i] of them, have another line than those before. */
+static bool has_changed(const struct emg_mains_fit *q, const struct fit *f, size_t i)
 {
+    const size_t recent = RECENT[i];
     double likelihood[HARMONICS] = {0.0}, variance[HARMONICS], weight = 0.0;
     double dof = f->independent - 1.0 + PRIOR_DOF, least = INFINITY;
 
@@ -323,53 +344,52 @@ static bool has_changed(const struct emg_mains_fit *q, const struct fit *f, size
         dof = PRIOR_DOF;
     }
     for (size_t k = 0; k < q->harmonics; k++) {
-        struct emg_phasor apart = {0.0, 0.0};
-        for (size_t age = 0; age < recent; age++) {
-            apart.re += q->weight[age] * (q->demodulated[age].re[k] - f->mean.re[k]);
-            apart.im += q->weight[age] * (q->demodulated[age].im[k] - f->mean.im[k]);
-        }
+        const struct emg_phasor apart = {f->recent[i].re[k] - weight * f->mean.re[k],
+                                         f->recent[i].im[k] - weight * f->mean.im[k]};
         likelihood[k] = likelihood_ratio(emg_phasor_power(apart), variance[k], dof);
     }
     return excess(likelihood, q->harmonics) > CHANGED;
 }
 
-/* One Gauss-Newton step for frequency and rate of change on the phases of the harmonics that stand out of the
- * noise; each harmonic's own phase is projected out, the rate has a prior of zero mean. */
-EMG_VECTORISED static void fit_frequency(struct emg_mains_fit *q, const struct fit *f)
+/* Moments of the weights: means of t, t^2, t^3 and t^4, t in hops before the newest. */
+static void moments_of(const struct emg_mains_fit *q, size_t hops, double moments[4])
 {
-    struct complex_row gain = {{0.0}, {0.0}}; /* of a hop's imaginary and real part */
-    double information = 0.0, mean[2] = {0.0, 0.0};
-    double a = 0.0, b = 0.0, c = 0.0, along = 0.0, bend = 0.0;
+    for (size_t m = 0; m < 4; m++)
+        moments[m] = 0.0;
+    for (size_t age = 0; age < hops; age++) {
+        const double t = (double)age, wt = q->weight[age] * t, wt2 = wt * t;
+        moments[0] += wt;
+        moments[1] += wt2;
+        moments[2] += wt2 * t;
+        moments[3] += wt2 * t * t;
+    }
+}
 
+/* One Gauss-Newton step for frequency and rate of change on the phases of the harmonics that stand out of the
+ * noise; each harmonic's own phase is projected out, the rate has a prior of zero mean. The phase of order 1
+ * changes by u = -2 pi t hop_s a Hz and by v = pi t^2 hop_s^2 a Hz/s. */
+static void fit_frequency(struct emg_mains_fit *q, const struct fit *f)
+{
+    const double per_hz = -2.0 * PI * q->hop_s, per_hz_s = PI * q->hop_s * q->hop_s;
+    double information = 0.0, ahead_u = 0.0, ahead_v = 0.0, t[4];
+
+    moments_of(q, f->hops, t);
     for (size_t k = 0; k < q->harmonics; k++) {
         const double ratio = power_of(&f->mean, k) / f->variance[k], order = (double)(k + 1);
         const double weight = ratio > ENTRY ? order / f->variance[k] : 0.0;
-        gain.re[k] = weight * f->mean.re[k];
-        gain.im[k] = weight * f->mean.im[k];
+        const double re = f->mean.re[k], im = f->mean.im[k];
         information += weight * order * power_of(&f->mean, k);
+        /* Imaginary parts of conj(mean) times the sums about their own means; that of conj(mean) mean is 0.
+         */
+        ahead_u += weight * (re * f->along.im[k] - im * f->along.re[k]);
+        ahead_v += weight * (re * f->bend.im[k] - im * f->bend.re[k]);
     }
-    for (size_t age = 0; age < f->hops; age++) {
-        const double t_s = -(double)age * q->hop_s;
-        mean[0] += q->weight[age] * 2.0 * PI * t_s;
-        mean[1] += q->weight[age] * PI * t_s * t_s;
-    }
-    for (size_t age = 0; age < f->hops; age++) {
-        const double t_s = -(double)age * q->hop_s, w = 2.0 * q->weight[age];
-        const double u = 2.0 * PI * t_s - mean[0], v = PI * t_s * t_s - mean[1];
-        const struct complex_row *z = &q->demodulated[age];
-        emg_quad phase = {0.0};
-        for (size_t k = 0; k < q->quads; k++)
-            phase += emg_const_quads(gain.re)[k] * emg_const_quads(z->im)[k] -
-                     emg_const_quads(gain.im)[k] * emg_const_quads(z->re)[k];
-        const double ahead = emg_quad_sum(&phase);
-        a += w * information * u * u;
-        b += w * information * u * v;
-        c += w * information * v * v;
-        along += w * ahead * u;
-        bend += w * ahead * v;
-    }
-    c += 1.0 / (DRIFT_SD_HZ_S * DRIFT_SD_HZ_S);
-    bend -= q->drift_hz_s / (DRIFT_SD_HZ_S * DRIFT_SD_HZ_S);
+    const double a = 2.0 * information * per_hz * per_hz * (t[1] - t[0] * t[0]);
+    const double b = 2.0 * information * per_hz * per_hz_s * (t[2] - t[0] * t[1]);
+    const double c = 2.0 * information * per_hz_s * per_hz_s * (t[3] - t[1] * t[1]) +
+                     1.0 / (DRIFT_SD_HZ_S * DRIFT_SD_HZ_S);
+    const double along = 2.0 * per_hz * ahead_u;
+    const double bend = 2.0 * per_hz_s * ahead_v - q->drift_hz_s / (DRIFT_SD_HZ_S * DRIFT_SD_HZ_S);
     const double determinant = a * c - b * b;
     if (!(determinant > 0.0))
         return;
@@ -387,7 +407,7 @@ static struct fit refine(struct emg_mains_fit *q)
     if (!(f.independent > 1.5))
         return f;
     variance_between(q, hops, f.half);
-    demodulate(q, hops);
+    add_up(q, &f);
     fit_harmonics(q, &f);
     fit_frequency(q, &f);
     return f;
@@ -487,10 +507,9 @@ static struct fit acquire(struct emg_mains_fit *q)
 
 static struct fit track(struct emg_mains_fit *q)
 {
-    q->frequency_hz += q->drift_hz_s * q->hop_s;
     struct fit f = refine(q);
-    for (size_t i = 0; i < sizeof RECENT / sizeof RECENT[0]; i++)
-        if (has_changed(q, &f, RECENT[i])) {
+    for (size_t i = 0; i < RECENTS; i++)
+        if (has_changed(q, &f, i)) {
             q->known = RECENT[i];
             f = refine(q);
             break;
@@ -499,8 +518,7 @@ static struct fit track(struct emg_mains_fit *q)
     return f;
 }
 
-struct emg_mains_line emg_mains_fit_execute(struct emg_mains_fit *q, const struct emg_phasor *amplitude,
-                                            const double *half)
+void emg_mains_fit_take(struct emg_mains_fit *q, const struct emg_phasor *amplitude, const double *half)
 {
     q->at = (q->at + 1) % HISTORY;
     q->known = q->known < HISTORY ? q->known + 1 : HISTORY;
@@ -510,7 +528,12 @@ struct emg_mains_line emg_mains_fit_execute(struct emg_mains_fit *q, const struc
     }
     for (size_t b = 0; b < q->halves; b++)
         q->half[q->at].x[b] = half[b];
+    if (q->locked)
+        q->frequency_hz += q->drift_hz_s * q->hop_s;
+}
 
+struct emg_mains_line emg_mains_fit_execute(struct emg_mains_fit *q)
+{
     const struct fit f = q->locked ? track(q) : acquire(q);
     struct emg_mains_line line = {
         .locked = q->locked, .frequency_hz = q->frequency_hz, .drift_hz_s = q->drift_hz_s};

@@ -1,6 +1,6 @@
 /* Tells whether there is mains in the newest seconds, at which frequency, and how large each harmonic is.
  *
- * Each hop brings the complex amplitudes at the harmonics of nominal mains and the powers half-way between
+ * Each hop brings the complex amplitudes near the harmonics of nominal mains and the powers half-way between
  * them. The frequency is the maximum-likelihood one over the newest 120 hops (4 to 5 s): the maximum of the
  * periodogram summed over harmonics, each divided by its noise, each hop weighted by the inverse of the EMG's
  * power. A line is found when its log likelihood ratio exceeds what noise reaches about once in 10^8, and
@@ -33,7 +33,7 @@ struct emg_mains_line {
     bool locked;
     /* At the centre of the newest window; the last guess unless locked. */
     double frequency_hz, drift_hz_s;
-    /* While locked, [harmonics]: at that centre, as the windows show them, which are tuned to nominal. */
+    /* While locked, [harmonics]: at that centre, as the windows show them. */
     struct emg_phasor amplitude[EMG_MAINS_FIT_HARMONICS_MAX];
     double variance[EMG_MAINS_FIT_HARMONICS_MAX]; /* of amplitude, E|error|^2 */
 };
@@ -42,12 +42,15 @@ struct emg_mains_line {
  */
 enum emg_error emg_mains_fit_create(struct emg_mains_fit **out, const struct emg_mains_fit_config *config);
 
-/* Takes one hop: the amplitude [harmonics] of harmonic k = 1, 2, ... at k x nominal, its phase counted from
- * the centre of the hop's window, and |amplitude|^2 [halves] at 1.5, 2.5, ... x nominal. */
-EMG_REALTIME struct emg_mains_line
-emg_mains_fit_execute(struct emg_mains_fit *q, const struct emg_phasor *amplitude, const double *half);
+/* Takes one hop: the amplitude [harmonics] of harmonic k = 1, 2, ... near k x nominal, its phase counted from
+ * the centre of the hop's window, and |amplitude|^2 [halves] near 1.5, 2.5, ... x nominal. */
+EMG_REALTIME void emg_mains_fit_take(struct emg_mains_fit *q, const struct emg_phasor *amplitude,
+                                     const double *half);
 
-EMG_REALTIME void emg_mains_fit_reset(struct emg_mains_fit *q);
+/* Fits the line to the hops that were taken. */
+EMG_REALTIME struct emg_mains_line emg_mains_fit_execute(struct emg_mains_fit *q);
+
+void emg_mains_fit_reset(struct emg_mains_fit *q);
 void emg_mains_fit_destroy(struct emg_mains_fit *q); /* NULL is a no-op */
 
 #endif
