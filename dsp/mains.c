@@ -18,8 +18,9 @@ enum { WINDOW_CYCLES = 6, HOP_CYCLES = 2 };
 enum {
     HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
     FOLDS = WINDOW_CYCLES / HOP_CYCLES,
-    FIT_HOPS = 2, /* from one fit to the next */
-    MOMENTS = 14, /* terms of the series for the window's transform near 0 Hz */
+    FIT_HOPS = 2,      /* from one fit to the next */
+    LONGEST_HOP = 168, /* at 4200 Hz and 50 Hz */
+    MOMENTS = 14,      /* terms of the series for the window's transform near 0 Hz */
 };
 
 /* 4-term Blackman-Harris: side lobes below -92 dB (Harris 1978, Proc. IEEE 66:51). */
@@ -28,6 +29,11 @@ static const double BLACKMAN_HARRIS[4] = {0.35875, -0.48829, 0.14128, -0.01168};
 /* A complex number for each harmonic, 0 where there is none. */
 struct lines {
     double re[HARMONICS], im[HARMONICS];
+};
+
+/* A phasor for each sample of a hop, and some more. */
+struct turns {
+    float re[LONGEST_HOP + EMG_OCTET], im[LONGEST_HOP + EMG_OCTET];
 };
 
 struct emg_mains {
@@ -57,7 +63,7 @@ struct emg_mains {
     size_t in_hop, hops; /* samples of this hop; hops so far */
     struct lines from, to;
     struct emg_phasor step; /* of the fundamental */
-    float *line_uv;         /* [hop] what is subtracted */
+    float *line_uv;         /* [hop, rounded up to octets] what is subtracted */
 };
 
 static double window_at(size_t i, size_t n)
@@ -133,7 +139,7 @@ static enum emg_error allocate(struct emg_mains *q)
 {
     q->weights = calloc(q->window, sizeof *q->weights);
     q->newest = calloc(q->window, sizeof *q->newest);
-    q->line_uv = calloc(q->hop, sizeof *q->line_uv);
+    q->line_uv = calloc(q->hop + EMG_OCTET, sizeof *q->line_uv);
     q->centred = calloc(q->hop / 2 + 1, sizeof *q->centred);
     q->folded = fftwf_alloc_real(q->hop);
     q->bins = fftwf_alloc_complex(q->hop / 2 + 1);
@@ -316,42 +322,45 @@ static size_t highest_line(const struct emg_mains *q)
     return n;
 }
 
-/* Writes the sum of n lines over a hop to y [hop], eight samples at a time: a polynomial in the fundamental's
- * phasor (Horner). */
-EMG_VECTORISED static void draw_lines(const struct emg_mains *q, size_t n, float *y)
+/* The fundamental's phasor at every sample of a hop. */
+EMG_VECTORISED static void turn_through_hop(const struct emg_mains *q, struct turns *turns)
 {
-    enum { LANES = EMG_OCTET };
-    double re[LANES], im[LANES], step_re = 1.0, step_im = 0.0;
+    struct emg_phasor e = {1.0, 0.0};
+    emg_quad re, im;
 
-    for (size_t i = 0; i < LANES; i++) {
-        re[i] = step_re;
-        im[i] = step_im;
-        const double turned = step_re * q->step.re - step_im * q->step.im;
-        step_im = step_re * q->step.im + step_im * q->step.re;
-        step_re = turned;
+    for (size_t i = 0; i < EMG_QUAD; i++) {
+        re[i] = e.re;
+        im[i] = e.im;
+        e = emg_phasor_product(e, q->step);
     }
-    for (size_t first = 0; first < q->hop; first += LANES) {
-        float c[LANES], s[LANES], share[LANES], sum_re[LANES] = {0.0F}, sum_im[LANES] = {0.0F};
-        for (size_t i = 0; i < LANES; i++) {
-            c[i] = (float)re[i];
-            s[i] = (float)im[i];
-            share[i] = (float)(int)(first + i) / (float)(int)q->hop;
-            const double turned = re[i] * step_re - im[i] * step_im;
-            im[i] = re[i] * step_im + im[i] * step_re;
-            re[i] = turned;
+    for (size_t i = 0; i < q->hop; i += EMG_QUAD) {
+        for (size_t k = 0; k < EMG_QUAD; k++) {
+            turns->re[i + k] = (float)re[k];
+            turns->im[i + k] = (float)im[k];
         }
+        const emg_quad turned = re * e.re - im * e.im;
+        im = re * e.im + im * e.re;
+        re = turned;
+    }
+}
+
+/* Writes the sum of n lines over a hop to q->line_uv: a polynomial in the fundamental's phasor (Horner). */
+EMG_VECTORISED static void draw_lines(struct emg_mains *q, size_t n)
+{
+    struct turns turns;
+    turn_through_hop(q, &turns);
+    for (size_t i = 0; i < q->hop; i += EMG_OCTET) {
+        const emg_octet c = *emg_octets(turns.re + i), s = *emg_octets(turns.im + i);
+        const emg_octet share = {0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F, 7.0F};
+        const emg_octet way = (share + (float)i) / (float)q->hop;
+        emg_octet re = {0.0F}, im = {0.0F};
         for (size_t k = n; k-- > 0;) {
-            const float from_re = (float)q->from.re[k], way_re = (float)(q->to.re[k] - q->from.re[k]);
-            const float from_im = (float)q->from.im[k], way_im = (float)(q->to.im[k] - q->from.im[k]);
-            for (size_t i = 0; i < LANES; i++) {
-                const float a = sum_re[i] + from_re + share[i] * way_re;
-                const float b = sum_im[i] + from_im + share[i] * way_im;
-                sum_re[i] = a * c[i] - b * s[i];
-                sum_im[i] = a * s[i] + b * c[i];
-            }
+            const emg_octet a = re + ((float)q->from.re[k] + way * (float)(q->to.re[k] - q->from.re[k]));
+            const emg_octet b = im + ((float)q->from.im[k] + way * (float)(q->to.im[k] - q->from.im[k]));
+            re = a * c - b * s;
+            im = a * s + b * c;
         }
-        for (size_t i = 0; i < LANES && first + i < q->hop; i++)
-            y[first + i] = sum_re[i];
+        *(emg_octet *)(void *)(q->line_uv + i) = re;
     }
 }
 
@@ -363,7 +372,7 @@ static void begin_hop(struct emg_mains *q)
     const size_t lines = highest_line(q);
     q->subtracting = lines > 0;
     if (q->subtracting)
-        draw_lines(q, lines, q->line_uv);
+        draw_lines(q, lines);
 }
 
 void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
