@@ -27,16 +27,17 @@ enum {
 /* Histogram of the levels in dB re 1 uV. */
 static const double BIN_DB = 0.25;
 static const double LOWEST_DB = -60.0;
+static const double NEPER = 0.11512925464970229; /* in a dB, ln(10) / 20 */
 enum { BINS = 720 };
 
 static const double NOISE_QUANTILE = 0.1;
-static const double NOISE_LIMIT = 2.0;  /* x that quantile: levels up to here are noise */
-static const double LOWEST_BEGIN = 2.0; /* x noise that is well known */
-static const double BANDWIDTH_HZ = 193; /* of the noise at the least, for its degrees of freedom */
-static const double END = 0.5;          /* x the level at which a contraction begins, */
-static const double LOWEST_END = 0.75;  /* but not below this x the lowest at which one may begin */
-static const double APART = 30.0;       /* at most, the powers that an edge is dated by */
-static const double QUIET = 2.0;        /* x noise: rest up to here is quiet */
+static const double NOISE_LIMIT_DB = 6.0206; /* above that quantile, twice it: levels up to here are noise */
+static const double LOWEST_BEGIN = 2.0;      /* x noise that is well known */
+static const double BANDWIDTH_HZ = 193;      /* of the noise at the least, for its degrees of freedom */
+static const double END = 0.5;               /* x the level at which a contraction begins, */
+static const double LOWEST_END = 0.75;       /* but not below this x the lowest at which one may begin */
+static const double APART = 30.0;            /* at most, the powers that an edge is dated by */
+static const double QUIET = 2.0;             /* x noise: rest up to here is quiet */
 
 static const double CONTRAST = 2.5;        /* of the 90 % to the 10 % quantile */
 static const double CONTRACTION_UV = 10.0; /* median level above which a stretch without contrast is active */
@@ -51,6 +52,7 @@ struct thresholds {
 struct quantile {
     double share;
     size_t bin, below; /* the bin it was found in, and the levels in those below */
+    double inside;     /* how far inside the bin it lies, 0..1 */
 };
 
 /* Of all the history: low, high, middle. */
@@ -178,7 +180,7 @@ static void settle(struct emg_onset *q)
 }
 
 /* Of the levels [count] in a histogram; linear in dB inside the bin. */
-static double quantile_uv(const uint16_t *histogram, size_t count, struct quantile *at)
+static double quantile_uv(const uint16_t *histogram, const double *bin_uv2, size_t count, struct quantile *at)
 {
     const double wanted = at->share * (double)count;
 
@@ -186,8 +188,11 @@ static double quantile_uv(const uint16_t *histogram, size_t count, struct quanti
         at->below -= histogram[--at->bin];
     while (at->bin < BINS - 1 && (double)(at->below + histogram[at->bin]) < wanted)
         at->below += histogram[at->bin++];
-    const double inside = (wanted - (double)at->below) / histogram[at->bin];
-    return pow(10.0, (LOWEST_DB + ((double)at->bin + inside) * BIN_DB) / 20.0);
+    at->inside = (wanted - (double)at->below) / histogram[at->bin];
+    /* e^x, of |x| up to half a bin, by its series: better than 1e-14. */
+    const double x = (at->inside - 0.5) * BIN_DB * NEPER;
+    const double e = 1.0 + x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))));
+    return sqrt(bin_uv2[at->bin]) * e;
 }
 
 struct noise {
@@ -196,19 +201,26 @@ struct noise {
 };
 
 /* RMS of all levels that belong to the noise: unlike the quantile it has next to no bias. */
-static struct noise estimate_noise(const struct emg_onset *q, double quantile)
+static struct noise estimate_noise(const struct emg_onset *q)
 {
-    const size_t last = bin_of(NOISE_LIMIT * quantile);
-    double power = 0.0, count = 0.0;
-    size_t first = q->quantiles[LOW].bin;
+    const struct quantile *low = &q->quantiles[LOW];
+    const size_t limit = (size_t)((double)low->bin + low->inside + NOISE_LIMIT_DB / BIN_DB);
+    const size_t last = limit < BINS ? limit : BINS - 1;
+    double power = 0.0, even = 0.0;
+    size_t first = low->bin, count = 0;
 
-    for (size_t below = q->quantiles[LOW].below; below > 0;)
+    for (size_t below = low->below; below > 0;)
         below -= q->histogram[--first];
-    for (size_t bin = first; bin <= last; bin++) {
+    for (size_t bin = first; bin < last; bin += 2) {
         power += q->histogram[bin] * q->bin_uv2[bin];
-        count += q->histogram[bin];
+        even += q->histogram[bin + 1] * q->bin_uv2[bin + 1];
+        count += (size_t)q->histogram[bin] + q->histogram[bin + 1];
     }
-    return (struct noise){sqrt(power / count), count};
+    if ((last - first) % 2 == 0) {
+        power += q->histogram[last] * q->bin_uv2[last];
+        count += q->histogram[last];
+    }
+    return (struct noise){sqrt((power + even) / (double)count), (double)count};
 }
 
 /* LOWEST_BEGIN for a noise level that is known; for an estimated one the factor that noise exceeds as seldom.
@@ -233,7 +245,7 @@ static double begin_factor(double levels)
 static void set_thresholds(struct emg_onset *q, double noise_uv, double lowest_uv)
 {
     const double activity_uv =
-        q->recent_count > 0 ? quantile_uv(q->recent, q->recent_count, &q->activity) : 0.0;
+        q->recent_count > 0 ? quantile_uv(q->recent, q->bin_uv2, q->recent_count, &q->activity) : 0.0;
     const double begin_uv = fmax(lowest_uv, noise_uv + q->share * (activity_uv - noise_uv));
     q->thresholds = (struct thresholds){begin_uv, fmax(END * begin_uv, LOWEST_END * lowest_uv), noise_uv};
 }
@@ -244,38 +256,47 @@ static void update_thresholds(struct emg_onset *q)
         set_thresholds(q, q->given_uv, LOWEST_BEGIN * q->given_uv);
         return;
     }
-    const double low_uv = quantile_uv(q->histogram, q->history_count, &q->quantiles[LOW]);
-    const double high_uv = quantile_uv(q->histogram, q->history_count, &q->quantiles[HIGH]);
+    const double low_uv = quantile_uv(q->histogram, q->bin_uv2, q->history_count, &q->quantiles[LOW]);
+    const double high_uv = quantile_uv(q->histogram, q->bin_uv2, q->history_count, &q->quantiles[HIGH]);
     const bool lacks_contrast =
         q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv &&
-        quantile_uv(q->histogram, q->history_count, &q->quantiles[MIDDLE]) > CONTRACTION_UV;
+        quantile_uv(q->histogram, q->bin_uv2, q->history_count, &q->quantiles[MIDDLE]) > CONTRACTION_UV;
     if (lacks_contrast && q->history_count >= LONG_KNOWN) {
         q->thresholds = (struct thresholds){RESUME * low_uv, CEASE * low_uv, CEASE * low_uv};
         q->noise_uv = NAN;
         return;
     }
-    const struct noise noise = estimate_noise(q, low_uv);
+    const struct noise noise = estimate_noise(q);
     set_thresholds(q, noise.uv, begin_factor(noise.levels) * noise.uv);
     q->noise_uv = lacks_contrast ? (double)NAN : noise.uv;
 }
 
-/* Twice the log-likelihood ratio, active to rest, of the sample that lies `back` samples before the newest (1
- * is the newest itself), as a Gaussian of either variance. Its sum is largest where the change is most likely
- * (Staude & Wolf 1999, Med Eng Phys 21:449). */
-static double evidence(const struct emg_onset *q, size_t back)
+/* The log-likelihood ratio, active to rest, of a sample as a Gaussian of either variance, times two: gain x^2
+ * less loss. Its sum is largest where the change is most likely (Staude & Wolf 1999, Med Eng Phys 21:449). */
+struct evidence {
+    double gain, loss;
+};
+
+static struct evidence weigh(const struct emg_onset *q)
 {
     const struct thresholds *t = &q->thresholds;
     const double middle = t->begin_uv * t->begin_uv;
     const double rest = fmax(t->rest_uv * t->rest_uv, middle / sqrt(APART));
     const double active = fmin(fmax(q->peak_uv * q->peak_uv, 1.01 * rest), middle * sqrt(APART));
-    const double square = q->square[(q->at + q->delay_samples - back) % q->delay_samples];
+    return (struct evidence){1.0 / rest - 1.0 / active, log(active / rest)};
+}
 
-    return square * (1.0 / rest - 1.0 / active) - log(active / rest);
+/* Of the sample that lies `back` samples before the newest (1 is the newest itself). */
+static double evidence_of(const struct emg_onset *q, const struct evidence *e, size_t back)
+{
+    const double square = (double)q->square[back <= q->at ? q->at - back : q->at + q->delay_samples - back];
+    return square * e->gain - e->loss;
 }
 
 /* Both return how many of the newest samples lie after the change. */
 static size_t date_onset(const struct emg_onset *q)
 {
+    const struct evidence e = weigh(q);
     const size_t nearest = ONSET_HOLD * q->step_samples;
     size_t farthest = nearest + SEARCH * q->step_samples;
     size_t best = nearest;
@@ -284,7 +305,7 @@ static size_t date_onset(const struct emg_onset *q)
     if (farthest > q->since_edge)
         farthest = q->since_edge;
     for (size_t back = nearest + 1; back <= farthest; back++) {
-        sum += evidence(q, back);
+        sum += evidence_of(q, &e, back);
         if (sum > highest) {
             highest = sum;
             best = back;
@@ -295,6 +316,7 @@ static size_t date_onset(const struct emg_onset *q)
 
 static size_t date_offset(const struct emg_onset *q)
 {
+    const struct evidence e = weigh(q);
     const size_t nearest = OFFSET_HOLD * q->step_samples;
     size_t farthest = nearest + SEARCH * q->step_samples;
     double sum = 0.0, highest = 0.0;
@@ -303,7 +325,7 @@ static size_t date_offset(const struct emg_onset *q)
         farthest = q->since_onset;
     size_t best = farthest;
     for (size_t back = farthest; back > nearest; back--) {
-        sum += evidence(q, back);
+        sum += evidence_of(q, &e, back);
         if (sum > highest) {
             highest = sum;
             best = back - 1;
@@ -314,7 +336,7 @@ static size_t date_offset(const struct emg_onset *q)
 
 static uint32_t *number_of(struct emg_onset *q, size_t back)
 {
-    return &q->number[(q->at + q->delay_samples - back) % q->delay_samples];
+    return &q->number[back <= q->at ? q->at - back : q->at + q->delay_samples - back];
 }
 
 static void mark(struct emg_onset *q, size_t newest, uint32_t number)
@@ -376,11 +398,12 @@ static void decide(struct emg_onset *q, double level_uv)
 static double newest_energy(const struct emg_onset *q)
 {
     const size_t end = q->at > 0 ? q->at : q->delay_samples;
-    double sum = 0.0;
+    const float *square = q->square + end - q->step_samples;
+    double sums[EMG_QUAD] = {0.0};
 
-    for (size_t i = end - q->step_samples; i < end; i++)
-        sum += (double)q->square[i];
-    return sum;
+    for (size_t i = 0; i < q->step_samples; i++)
+        sums[i % EMG_QUAD] += (double)square[i];
+    return emg_quad_sum(emg_const_quads(sums));
 }
 
 static void complete_step(struct emg_onset *q)

@@ -52,6 +52,7 @@ static struct emg_spectrum_config spectrum_config(const struct emg_spectral_conf
         .tapers = TAPERS,
         .pool_s = pool_s,
         .shortest_s = SHORTEST_SLICE_S,
+        .highest_hz = c->high_hz,
     };
 }
 

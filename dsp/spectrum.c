@@ -1,5 +1,7 @@
 #include "dsp/spectrum.h"
 
+#include "dsp/simd.h"
+
 #include <assert.h>
 #include <fftw3.h>
 #include <math.h>
@@ -9,6 +11,8 @@
 
 #define SLICE_SAMPLES_MAX ((size_t)1 << 20)
 #define RING_FLOATS_MAX   ((size_t)1 << 26)
+
+enum { PAIRS = 2 };
 
 static const double pi = 3.14159265358979323846;
 
@@ -27,10 +31,12 @@ struct emg_spectrum {
     size_t n_fft;
     size_t n_bins;
 
-    float *time;          /* [n_fft] */
-    fftwf_complex *freq;  /* [n_bins] */
-    double *sum;          /* [n_bins] over tapers, or over slices */
-    fftwf_plan transform; /* time -> freq */
+    /* A slice tapered four times over, as two complex signals: the real parts by one taper, the imaginary
+     * ones by the next. */
+    fftwf_complex *time[PAIRS]; /* [n_fft] */
+    fftwf_complex *freq;        /* [n_fft] */
+    double *sum;                /* [n_bins, rounded up to quads] over tapers, or over slices */
+    fftwf_plan transform;       /* time -> freq */
 
     float *psds;        /* [n_slots][n_bins], a ring */
     struct slot *slots; /* [n_slots] */
@@ -45,7 +51,8 @@ static bool config_is_valid(const struct emg_spectrum_config *c)
     return c->rate_hz > 0.0 && c->slice_s >= 0.05 && c->slice_s <= 2.0 &&
            c->slice_s * c->rate_hz <= (double)SLICE_SAMPLES_MAX && c->tapers >= 1 && c->tapers <= 16 &&
            c->pool_s >= c->slice_s && c->pool_s <= 600.0 && c->shortest_s > 0.0 &&
-           c->shortest_s <= c->slice_s && round(c->shortest_s * c->rate_hz) > (double)c->tapers;
+           c->shortest_s <= c->slice_s && c->highest_hz >= 0.0 &&
+           round(c->shortest_s * c->rate_hz) > (double)c->tapers;
 }
 
 static enum emg_error allocate(struct emg_spectrum *q)
@@ -53,20 +60,23 @@ static enum emg_error allocate(struct emg_spectrum *q)
     if (q->n_slots > RING_FLOATS_MAX / q->n_bins) {
         return EMG_ERROR_MEMORY;
     }
-    q->time = fftwf_malloc(q->n_fft * sizeof *q->time);
-    q->freq = fftwf_malloc(q->n_bins * sizeof *q->freq);
-    q->sum = fftwf_malloc(q->n_bins * sizeof *q->sum);
+    const size_t sums = q->n_bins + EMG_QUAD;
+    for (size_t i = 0; i < PAIRS; i++)
+        q->time[i] = fftwf_alloc_complex(q->n_fft);
+    q->freq = fftwf_alloc_complex(q->n_fft);
+    q->sum = fftwf_malloc(sums * sizeof *q->sum);
     q->psds = fftwf_malloc(q->n_slots * q->n_bins * sizeof *q->psds);
     q->slots = calloc(q->n_slots, sizeof *q->slots);
-    if (!q->time || !q->freq || !q->sum || !q->psds || !q->slots) {
+    if (!q->time[0] || !q->time[1] || !q->freq || !q->sum || !q->psds || !q->slots) {
         return EMG_ERROR_MEMORY;
     }
     /* Touched here, so that no page fault is left for the worker. */
-    memset(q->time, 0, q->n_fft * sizeof *q->time);
-    memset(q->freq, 0, q->n_bins * sizeof *q->freq);
-    memset(q->sum, 0, q->n_bins * sizeof *q->sum);
+    for (size_t i = 0; i < PAIRS; i++)
+        memset(q->time[i], 0, q->n_fft * sizeof *q->time[i]);
+    memset(q->freq, 0, q->n_fft * sizeof *q->freq);
+    memset(q->sum, 0, sums * sizeof *q->sum);
     memset(q->psds, 0, q->n_slots * q->n_bins * sizeof *q->psds);
-    q->transform = fftwf_plan_dft_r2c_1d((int)q->n_fft, q->time, q->freq, FFTW_ESTIMATE);
+    q->transform = fftwf_plan_dft_1d((int)q->n_fft, q->time[0], q->freq, FFTW_FORWARD, FFTW_ESTIMATE);
     return q->transform ? EMG_OK : EMG_ERROR_MEMORY;
 }
 
@@ -90,6 +100,8 @@ enum emg_error emg_spectrum_create(struct emg_spectrum **out, const struct emg_s
         q->n_fft *= 2;
     }
     q->n_bins = q->n_fft / 2 + 1;
+    if (config->highest_hz > 0.0)
+        q->n_bins = (size_t)fmin(ceil(config->highest_hz / emg_spectrum_df_hz(q)) + 1.0, (double)q->n_bins);
     q->n_slots = (size_t)fmin(ceil(q->pool_samples / (double)q->slice_min), (double)EMG_SPECTRUM_SLICES_MAX);
 
     enum emg_error error = allocate(q);
@@ -189,21 +201,41 @@ static double mean_of(const float *x, size_t n)
     return sum / (double)n;
 }
 
-/* y[i] = (x[i] - mean) sin(pi k (i + 1) / (n + 1)): the k-th sine taper without its factor
- * sqrt(2 / (n + 1)). The sine comes from a rotation in double, whose error grows only like n epsilon. */
-static void taper_slice(const float *x, size_t n, double mean, unsigned k, float *y)
+/* Tapers x - mean with the k-th sine taper and the three after it, sin(pi k (i + 1) / (n + 1)), without their
+ * factor sqrt(2 / (n + 1)): the first and second are the real and imaginary parts of `one`, the others those
+ * of `two`. What lies behind the last taper is 0. The sines come from rotations in double, whose error grows
+ * only like n epsilon. */
+EMG_VECTORISED static void taper_slice(const float *x, size_t n, double mean, unsigned k, unsigned last,
+                                       fftwf_complex *one, fftwf_complex *two)
 {
-    const double step = pi * (double)k / (double)(n + 1);
-    const double step_cos = cos(step);
-    const double step_sin = sin(step);
-    double c = step_cos;
-    double s = step_sin;
-
+    emg_quad step_re, step_im;
+    for (unsigned i = 0; i < EMG_QUAD; i++) {
+        const double step = k + i <= last ? pi * (double)(k + i) / (double)(n + 1) : 0.0;
+        step_re[i] = cos(step);
+        step_im[i] = sin(step);
+    }
+    emg_quad c = step_re, s = step_im;
     for (size_t i = 0; i < n; i++) {
-        y[i] = (float)(((double)x[i] - mean) * s);
-        const double turned = c * step_cos - s * step_sin;
-        s = s * step_cos + c * step_sin;
+        const emg_quad y = ((double)x[i] - mean) * s;
+        one[i][0] = (float)y[0];
+        one[i][1] = (float)y[1];
+        two[i][0] = (float)y[2];
+        two[i][1] = (float)y[3];
+        const emg_quad turned = c * step_re - s * step_im;
+        s = s * step_re + c * step_im;
         c = turned;
+    }
+}
+
+/* Adds up |F|^2 of both real signals that make up a complex one whose transform is z: half of |z|^2 at a
+ * frequency and at its negative. */
+EMG_VECTORISED static void add_powers(const fftwf_complex *z, size_t n_fft, double *sum, size_t n_bins)
+{
+    sum[0] += (double)z[0][0] * (double)z[0][0] + (double)z[0][1] * (double)z[0][1];
+    for (size_t i = 1; i < n_bins; i++) {
+        const double re = (double)z[i][0], im = (double)z[i][1];
+        const double mirrored_re = (double)z[n_fft - i][0], mirrored_im = (double)z[n_fft - i][1];
+        sum[i] += 0.5 * ((re * re + im * im) + (mirrored_re * mirrored_re + mirrored_im * mirrored_im));
     }
 }
 
@@ -214,14 +246,13 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
     const double mean = mean_of(x, n);
     const unsigned tapers = tapers_of(q, n);
     memset(q->sum, 0, q->n_bins * sizeof *q->sum);
-    memset(q->time + n, 0, (q->n_fft - n) * sizeof *q->time);
-    for (unsigned k = 1; k <= tapers; k++) {
-        taper_slice(x, n, mean, k, q->time);
-        fftwf_execute(q->transform);
-        for (size_t i = 0; i < q->n_bins; i++) {
-            const double re = (double)q->freq[i][0];
-            const double im = (double)q->freq[i][1];
-            q->sum[i] += re * re + im * im;
+    for (size_t i = 0; i < PAIRS; i++)
+        memset(q->time[i] + n, 0, (q->n_fft - n) * sizeof *q->time[i]);
+    for (unsigned k = 1; k <= tapers; k += 2 * PAIRS) {
+        taper_slice(x, n, mean, k, tapers, q->time[0], q->time[1]);
+        for (unsigned i = 0; i < PAIRS && k + 2 * i <= tapers; i++) {
+            fftwf_execute_dft(q->transform, q->time[i], q->freq);
+            add_powers(q->freq, q->n_fft, q->sum, q->n_bins);
         }
     }
 
@@ -233,7 +264,8 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
         psd[i] = (float)(q->sum[i] * scale);
     }
     psd[0] = (float)(q->sum[0] * 0.5 * scale);
-    psd[q->n_bins - 1] = (float)(q->sum[q->n_bins - 1] * 0.5 * scale);
+    if (q->n_bins == q->n_fft / 2 + 1)
+        psd[q->n_bins - 1] = (float)(q->sum[q->n_bins - 1] * 0.5 * scale);
 
     q->slots[q->next] = (struct slot){.n = n, .burst = burst, .extent = extent_of(q, x, n, mean, tapers)};
     q->next = (q->next + 1) % q->n_slots;
@@ -252,6 +284,13 @@ static size_t place_of(const struct emg_spectrum *q, size_t age)
 struct emg_spectrum_extent emg_spectrum_newest(const struct emg_spectrum *q)
 {
     return q->filled > 0 ? q->slots[place_of(q, 1)].extent : (struct emg_spectrum_extent){0};
+}
+
+EMG_VECTORISED static void add_weighted(const float *restrict x, double weight, double *restrict sum,
+                                        size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] += weight * (double)x[i];
 }
 
 struct emg_spectrum_pool emg_spectrum_pool(struct emg_spectrum *q, float *psd)
@@ -276,9 +315,7 @@ struct emg_spectrum_pool emg_spectrum_pool(struct emg_spectrum *q, float *psd)
         const struct slot slot = q->slots[place];
         const float *slice = q->psds + place * q->n_bins;
         const double weight = (double)slot.n;
-        for (size_t i = 0; i < q->n_bins; i++) {
-            q->sum[i] += weight * (double)slice[i];
-        }
+        add_weighted(slice, weight, q->sum, q->n_bins);
         if (age == used || slot.burst != last_burst) {
             pool.bursts++;
         }
@@ -308,7 +345,8 @@ void emg_spectrum_destroy(struct emg_spectrum *q)
     if (q->transform) {
         fftwf_destroy_plan(q->transform);
     }
-    fftwf_free(q->time);
+    for (size_t i = 0; i < PAIRS; i++)
+        fftwf_free(q->time[i]);
     fftwf_free(q->freq);
     fftwf_free(q->sum);
     fftwf_free(q->psds);

@@ -27,6 +27,7 @@ struct emg_spectrum_config {
                           fewer:   K sqrt(T / slice_s), rounded, but 2 where K allows */
     double pool_s;     /* seconds of signal that are pooled, >= slice_s, <= 600 */
     double shortest_s; /* slices shorter than this are refused, > 0, <= slice_s */
+    double highest_hz; /* bins above the first one here are left out; 0: none */
 };
 
 /* Memory: one PSD (4 bytes a bin) for each of the pool_s / shortest_s slices that fill the pool, 20 MB for
@@ -34,8 +35,8 @@ struct emg_spectrum_config {
  * EMG_ERROR_MEMORY, also for a pool of more than 256 MiB. On error *out is NULL. */
 enum emg_error emg_spectrum_create(struct emg_spectrum **out, const struct emg_spectrum_config *config);
 
-/* Number of bins (0 .. rate/2 inclusive) and their distance in Hz; the transform is zero-padded to the power
- * of two that is at least twice the longest slice. */
+/* Number of bins (from 0 Hz to highest_hz or rate/2, inclusive) and their distance in Hz; the transform is
+ * zero-padded to the power of two that is at least twice the longest slice. */
 size_t emg_spectrum_bins(const struct emg_spectrum *q);
 double emg_spectrum_df_hz(const struct emg_spectrum *q);
 
