@@ -1,5 +1,7 @@
 #include "dsp/fatigue.h"
 
+#include "dsp/simd.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -16,12 +18,13 @@ struct segment {
     double from, to;       /* P at the two ends */
 };
 
-/* Gauss-Legendre on -1..1 with four points, exact for polynomials to degree 7 (f^5 P has degree 6). */
-enum { NODES = 4 };
-static const double gauss_node[NODES] = {-0.86113631159405257522, -0.33998104358485626480,
-                                         0.33998104358485626480, 0.86113631159405257522};
-static const double gauss_weight[NODES] = {0.34785484513745385737, 0.65214515486254614263,
-                                           0.65214515486254614263, 0.34785484513745385737};
+/* Gauss-Legendre on 0..1 with four points, exact for polynomials to degree 7 (f^5 P has degree 6; P / f is
+ * nearly one within a bin). */
+enum { NODES = EMG_QUAD };
+static const double gauss_place[NODES] = {0.06943184420297371239, 0.33000947820757186760,
+                                          0.66999052179242813240, 0.93056815579702628761};
+static const double gauss_weight[NODES] = {0.17392742256872692869, 0.32607257743127307131,
+                                           0.32607257743127307131, 0.17392742256872692869};
 
 static bool band_init(struct band *band, const struct emg_fatigue_spectrum *s)
 {
@@ -45,16 +48,15 @@ static struct segment segment_between(const struct band *band, size_t k, double 
     const double df_hz = band->spectrum->df_hz;
     const double left_hz = (double)k * df_hz;
     const double right_hz = (double)(k + 1) * df_hz;
-    const double slope = (right - left) / df_hz;
 
     struct segment s = {.from_hz = left_hz, .to_hz = right_hz, .from = left, .to = right};
     if (band->low_hz > left_hz) {
         s.from_hz = fmin(band->low_hz, right_hz);
-        s.from = left + slope * (s.from_hz - left_hz);
+        s.from = left + (right - left) / df_hz * (s.from_hz - left_hz);
     }
     if (band->high_hz < right_hz) {
         s.to_hz = fmax(band->high_hz, s.from_hz);
-        s.to = left + slope * (s.to_hz - left_hz);
+        s.to = left + (right - left) / df_hz * (s.to_hz - left_hz);
     }
     return s;
 }
@@ -79,35 +81,24 @@ static double segment_power(struct segment s)
     return 0.5 * (s.from + s.to) * (s.to_hz - s.from_hz);
 }
 
-static double signal_power(const struct band *band)
-{
-    double power = 0.0;
-    for (size_t k = band->first; k < band->end; k++)
-        power += segment_power(signal_segment(band, k));
-    return power;
-}
+/* Of a search for quantiles: the segment it has come to, and the power below that. */
+struct search {
+    size_t k;
+    double below;
+};
 
-static double noise_power(const struct band *band)
+/* Frequency below which `part` of the band's power lies, 0 < part <= that power; a search goes upwards. */
+static double quantile_hz(const struct band *band, double part, struct search *at)
 {
-    double power = 0.0;
-    for (size_t k = band->first; k < band->end; k++)
-        power += segment_power(segment_between(band, k, noise_at(band, k), noise_at(band, k + 1)));
-    return power;
-}
-
-/* Frequency below which `part` of the band's power lies, 0 < part <= signal_power. */
-static double quantile_hz(const struct band *band, double part)
-{
-    double below = 0.0;
-    for (size_t k = band->first; k < band->end; k++) {
-        const struct segment s = signal_segment(band, k);
+    for (; at->k < band->end; at->k++) {
+        const struct segment s = signal_segment(band, at->k);
         const double power = segment_power(s);
-        if (below + power < part) {
-            below += power;
+        if (at->below + power < part) {
+            at->below += power;
             continue;
         }
         /* from x + slope x^2 / 2 = rest, in the form that loses no digits when the slope is small. */
-        const double rest = part - below;
+        const double rest = part - at->below;
         const double slope = (s.to - s.from) / (s.to_hz - s.from_hz);
         const double root = sqrt(fmax(s.from * s.from + 2.0 * slope * rest, 0.0));
         return fmin(s.from_hz + 2.0 * rest / (s.from + root), s.to_hz);
@@ -115,38 +106,34 @@ static double quantile_hz(const struct band *band, double part)
     return band->high_hz;
 }
 
-/* Integral of P / f over a segment, where P = offset + slope f. */
-static double inverse_moment(struct segment s)
-{
-    if (!(s.to_hz > s.from_hz))
-        return 0.0;
-    const double width_hz = s.to_hz - s.from_hz;
-    const double slope = (s.to - s.from) / width_hz;
-    const double offset = s.from - slope * s.from_hz;
-    return offset * log1p(width_hz / s.from_hz) + slope * width_hz;
-}
-
 struct moments {
-    double inverse; /* of f^-1 P */
-    double first;   /* of f P */
-    double fifth;   /* of f^5 P */
+    double power, noise; /* of P, and of what was subtracted for it */
+    double inverse;      /* of f^-1 P */
+    double first;        /* of f P */
+    double fifth;        /* of f^5 P */
 };
 
-static struct moments signal_moments(const struct band *band)
+EMG_VECTORISED static struct moments signal_moments(const struct band *band)
 {
+    const emg_quad place = *emg_const_quads(gauss_place), gauss = *emg_const_quads(gauss_weight);
+    emg_quad inverse = {0.0}, first = {0.0}, fifth = {0.0};
     struct moments m = {0};
+
     for (size_t k = band->first; k < band->end; k++) {
         const struct segment s = signal_segment(band, k);
-        const double half_hz = 0.5 * (s.to_hz - s.from_hz);
-        m.inverse += inverse_moment(s);
-        for (size_t j = 0; j < NODES; j++) {
-            const double f = s.from_hz + half_hz * (1.0 + gauss_node[j]);
-            const double p = s.from + 0.5 * (s.to - s.from) * (1.0 + gauss_node[j]);
-            const double w = half_hz * gauss_weight[j];
-            m.first += w * f * p;
-            m.fifth += w * f * f * f * f * f * p;
-        }
+        const double width_hz = s.to_hz - s.from_hz;
+        m.power += segment_power(s);
+        m.noise += segment_power(segment_between(band, k, noise_at(band, k), noise_at(band, k + 1)));
+        const emg_quad f = s.from_hz + width_hz * place;
+        const emg_quad p = width_hz * gauss * (s.from + (s.to - s.from) * place);
+        const emg_quad fp = f * p, square = f * f;
+        first += fp;
+        fifth += fp * square * square;
+        inverse += p / f;
     }
+    m.inverse = emg_quad_sum(&inverse);
+    m.first = emg_quad_sum(&first);
+    m.fifth = emg_quad_sum(&fifth);
     return m;
 }
 
@@ -161,29 +148,31 @@ struct variances {
     double power, centred, index;
 };
 
-static struct variances signal_variances(const struct band *band, double mnf_hz, struct moments m)
+EMG_VECTORISED static struct variances signal_variances(const struct band *band, double mnf_hz,
+                                                        struct moments m)
 {
     const struct emg_fatigue_spectrum *s = band->spectrum;
     const double scale = scale_of(s->seconds, s->dof);
     const double noise_scale = s->noise != NULL ? scale_of(s->noise_seconds, s->noise_dof) : 0.0;
-    struct variances v = {0};
+    const double per_inverse = 1.0 / m.inverse, per_fifth = 1.0 / m.fifth;
+    const emg_quad place = *emg_const_quads(gauss_place), gauss = *emg_const_quads(gauss_weight);
+    emg_quad power = {0.0}, centred = {0.0}, index = {0.0};
+
     for (size_t k = band->first; k < band->end; k++) {
         const struct segment total = segment_between(band, k, (double)s->psd[k], (double)s->psd[k + 1]);
         const struct segment noise = segment_between(band, k, noise_at(band, k), noise_at(band, k + 1));
-        const double half_hz = 0.5 * (total.to_hz - total.from_hz);
-        for (size_t j = 0; j < NODES; j++) {
-            const double place = 0.5 * (1.0 + gauss_node[j]);
-            const double f = total.from_hz + 2.0 * half_hz * place;
-            const double p = total.from + (total.to - total.from) * place;
-            const double n = noise.from + (noise.to - noise.from) * place;
-            const double w = half_hz * gauss_weight[j] * (scale * p * p + noise_scale * n * n);
-            const double index = 1.0 / (f * m.inverse) - f * f * f * f * f / m.fifth;
-            v.power += w;
-            v.centred += w * (f - mnf_hz) * (f - mnf_hz);
-            v.index += w * index * index;
-        }
+        const double width_hz = total.to_hz - total.from_hz;
+        const emg_quad f = total.from_hz + width_hz * place;
+        const emg_quad p = total.from + (total.to - total.from) * place;
+        const emg_quad n = noise.from + (noise.to - noise.from) * place;
+        const emg_quad w = width_hz * gauss * (scale * p * p + noise_scale * n * n);
+        const emg_quad away = f - mnf_hz, square = f * f;
+        const emg_quad influence = per_inverse / f - square * square * f * per_fifth;
+        power += w;
+        centred += w * away * away;
+        index += w * influence * influence;
     }
-    return v;
+    return (struct variances){emg_quad_sum(&power), emg_quad_sum(&centred), emg_quad_sum(&index)};
 }
 
 /* Part of the variance V(1) that the rise of w within the spectral window takes away: integral of 1 - (f /
@@ -205,20 +194,22 @@ struct emg_fatigue_indices emg_fatigue_indices(const struct emg_fatigue_spectrum
 
     if (!band_init(&band, spectrum))
         return out;
-    const double power = signal_power(&band);
+    const struct moments m = signal_moments(&band);
+    const double power = m.power;
     if (!(power > 0.0))
         return out;
-    const struct moments m = signal_moments(&band);
+    struct search at = {band.first, 0.0};
+    const double below_hz = quantile_hz(&band, 0.45 * power, &at);
     const bool has_index = m.inverse > 0.0 && m.fifth > 0.0;
     out.power_uv2 = power;
-    out.noise_uv2 = spectrum->noise != NULL ? noise_power(&band) : NAN;
-    out.mdf_hz = quantile_hz(&band, 0.5 * power);
+    out.noise_uv2 = spectrum->noise != NULL ? m.noise : NAN;
+    out.mdf_hz = quantile_hz(&band, 0.5 * power, &at);
     out.mnf_hz = m.first / power;
     out.ln_insm5 = has_index ? log(m.inverse / m.fifth) : NAN;
     if (!(spectrum->seconds > 0.0))
         return out;
     const struct variances v = signal_variances(&band, out.mnf_hz, m);
-    const double around_hz = quantile_hz(&band, 0.55 * power) - quantile_hz(&band, 0.45 * power);
+    const double around_hz = quantile_hz(&band, 0.55 * power, &at) - below_hz;
     const double density = 0.1 * power / around_hz;
     out.mdf_se_hz = sqrt(v.power - smoothed_variance(&band, out.mdf_hz, density, v.power)) / (2.0 * density);
     out.mnf_se_hz = sqrt(v.centred) / power;
