@@ -18,7 +18,7 @@ enum { WINDOW_CYCLES = 6, HOP_CYCLES = 2 };
 enum {
     HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
     FOLDS = WINDOW_CYCLES / HOP_CYCLES,
-    FIT_HOPS = 2,      /* from one fit to the next */
+    FIT_HOPS = 4,      /* from one fit to the next */
     LONGEST_HOP = 168, /* at 4200 Hz and 50 Hz */
     MOMENTS = 14,      /* terms of the series for the window's transform near 0 Hz */
 };

@@ -2,8 +2,8 @@
  *
  * A notch takes the EMG out with the line and misses a line that is off its frequency (Mewett, Reynolds &
  * Nazeran 2004, Med Biol Eng Comput 42:524); a subtracted estimate does neither. Every 2 cycles of nominal
- * mains the newest 6 cycles are transformed at the harmonics and half-way between them, and the line is
- * fitted to the newest 4 to 5 s of these, in which the rest between contractions counts most
+ * mains the newest 6 cycles are transformed at the harmonics and half-way between them, and every 8 cycles
+ * the line is fitted to the newest 4 to 5 s of these, in which the rest between contractions counts most
  * (dsp/mains_fit.h). Without a significant line nothing is subtracted: the output is the input bit for bit.
  * Zero delay. One instance serves one channel, one thread; creation and destruction of all instances must
  * happen on one thread at a time (FFTW's planner is not thread-safe). */

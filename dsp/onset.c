@@ -200,27 +200,41 @@ struct noise {
     double levels; /* that it was estimated from */
 };
 
+typedef uint16_t counts __attribute__((vector_size(EMG_QUAD * sizeof(uint16_t)), aligned(2), may_alias));
+
+/* RMS of the levels in bins first to last. */
+EMG_VECTORISED static void average_levels(const uint16_t *histogram, const double *bin_uv2, size_t first,
+                                          size_t last, struct noise *noise)
+{
+    emg_quad powers = {0.0}, numbers = {0.0};
+    size_t bin = first;
+
+    for (; bin + EMG_QUAD <= last + 1; bin += EMG_QUAD) {
+        const counts *count = (const counts *)(const void *)(histogram + bin);
+        const emg_quad number = __builtin_convertvector(*count, emg_quad);
+        powers += number * emg_const_quads(bin_uv2 + bin)[0];
+        numbers += number;
+    }
+    double power = emg_quad_sum(&powers), number = emg_quad_sum(&numbers);
+    for (; bin <= last; bin++) {
+        power += histogram[bin] * bin_uv2[bin];
+        number += histogram[bin];
+    }
+    *noise = (struct noise){sqrt(power / number), number};
+}
+
 /* RMS of all levels that belong to the noise: unlike the quantile it has next to no bias. */
 static struct noise estimate_noise(const struct emg_onset *q)
 {
     const struct quantile *low = &q->quantiles[LOW];
     const size_t limit = (size_t)((double)low->bin + low->inside + NOISE_LIMIT_DB / BIN_DB);
-    const size_t last = limit < BINS ? limit : BINS - 1;
-    double power = 0.0, even = 0.0;
-    size_t first = low->bin, count = 0;
+    size_t first = low->bin;
+    struct noise noise;
 
     for (size_t below = low->below; below > 0;)
         below -= q->histogram[--first];
-    for (size_t bin = first; bin < last; bin += 2) {
-        power += q->histogram[bin] * q->bin_uv2[bin];
-        even += q->histogram[bin + 1] * q->bin_uv2[bin + 1];
-        count += (size_t)q->histogram[bin] + q->histogram[bin + 1];
-    }
-    if ((last - first) % 2 == 0) {
-        power += q->histogram[last] * q->bin_uv2[last];
-        count += q->histogram[last];
-    }
-    return (struct noise){sqrt((power + even) / (double)count), (double)count};
+    average_levels(q->histogram, q->bin_uv2, first, limit < BINS ? limit : BINS - 1, &noise);
+    return noise;
 }
 
 /* LOWEST_BEGIN for a noise level that is known; for an estimated one the factor that noise exceeds as seldom.

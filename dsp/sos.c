@@ -109,43 +109,75 @@ enum emg_error emg_sos_create(struct emg_sos **out, const struct emg_sos_config 
     return EMG_OK;
 }
 
+/* Filters in the lanes of vectors: coefficients, alike in all lanes, and states. */
+struct lanes {
+    emg_quad b0[SECTIONS_MAX], b1[SECTIONS_MAX], b2[SECTIONS_MAX], a1[SECTIONS_MAX], a2[SECTIONS_MAX];
+    emg_quad s1[SECTIONS_MAX], s2[SECTIONS_MAX];
+};
+
+typedef float floats __attribute__((vector_size(EMG_QUAD * sizeof(float))));
+
+/* Inlined for the usual numbers of sections, so that their states stay in registers. What is not finite is
+ * not itself less itself. */
+static inline __attribute__((always_inline)) void filter_lanes(struct lanes *f, size_t n_sections,
+                                                               const float *const x[EMG_QUAD],
+                                                               float *const y[EMG_QUAD], size_t n)
+{
+    const emg_quad zero = {0.0};
+    emg_quad s1[SECTIONS_MAX], s2[SECTIONS_MAX];
+
+    for (size_t k = 0; k < n_sections; k++) {
+        s1[k] = f->s1[k];
+        s2[k] = f->s2[k];
+    }
+    for (size_t i = 0; i < n; i++) {
+        const floats in = {x[0][i], x[1][i], x[2][i], x[3][i]};
+        emg_quad v = __builtin_convertvector(in, emg_quad);
+        v = (emg_quad)((emg_quad_mask)v & (v - v == zero));
+        for (size_t k = 0; k < n_sections; k++) {
+            const emg_quad u = v;
+            v = f->b0[k] * u + s1[k];
+            s1[k] = f->b1[k] * u - f->a1[k] * v + s2[k];
+            s2[k] = f->b2[k] * u - f->a2[k] * v;
+        }
+        const floats out = __builtin_convertvector(v, floats);
+        for (size_t lane = 0; lane < EMG_QUAD; lane++)
+            y[lane][i] = out[lane];
+    }
+    for (size_t k = 0; k < n_sections; k++) {
+        f->s1[k] = s1[k];
+        f->s2[k] = s2[k];
+    }
+}
+
 /* A filter in each lane: alone, one would take as long, since every sample waits for the one before it. */
 EMG_VECTORISED static void execute_quad(struct emg_sos *const q[EMG_QUAD], const float *const x[EMG_QUAD],
                                         float *const y[EMG_QUAD], size_t n)
 {
-    struct {
-        emg_quad b0, b1, b2, a1, a2;
-    } sections[SECTIONS_MAX];
-    emg_quad s1[SECTIONS_MAX], s2[SECTIONS_MAX];
+    struct lanes f;
     const size_t n_sections = q[0]->n_sections;
     const emg_quad zero = {0.0};
 
     for (size_t k = 0; k < n_sections; k++) {
         const struct section *s = &q[0]->sections[k];
-        sections[k].b0 = zero + s->b0;
-        sections[k].b1 = zero + s->b1;
-        sections[k].b2 = zero + s->b2;
-        sections[k].a1 = zero + s->a1;
-        sections[k].a2 = zero + s->a2;
-        s1[k] = (emg_quad){q[0]->s1[k], q[1]->s1[k], q[2]->s1[k], q[3]->s1[k]};
-        s2[k] = (emg_quad){q[0]->s2[k], q[1]->s2[k], q[2]->s2[k], q[3]->s2[k]};
+        f.b0[k] = zero + s->b0;
+        f.b1[k] = zero + s->b1;
+        f.b2[k] = zero + s->b2;
+        f.a1[k] = zero + s->a1;
+        f.a2[k] = zero + s->a2;
+        f.s1[k] = (emg_quad){q[0]->s1[k], q[1]->s1[k], q[2]->s1[k], q[3]->s1[k]};
+        f.s2[k] = (emg_quad){q[0]->s2[k], q[1]->s2[k], q[2]->s2[k], q[3]->s2[k]};
     }
-    for (size_t i = 0; i < n; i++) {
-        emg_quad v = {(double)x[0][i], (double)x[1][i], (double)x[2][i], (double)x[3][i]};
-        v = (emg_quad)((emg_quad_mask)v & (v - v == zero)); /* what is not finite is not itself less itself */
-        for (size_t k = 0; k < n_sections; k++) {
-            const emg_quad u = v;
-            v = sections[k].b0 * u + s1[k];
-            s1[k] = sections[k].b1 * u - sections[k].a1 * v + s2[k];
-            s2[k] = sections[k].b2 * u - sections[k].a2 * v;
-        }
-        for (size_t lane = 0; lane < EMG_QUAD; lane++)
-            y[lane][i] = (float)v[lane];
-    }
+    if (n_sections == 4)
+        filter_lanes(&f, 4, x, y, n);
+    else if (n_sections == 2)
+        filter_lanes(&f, 2, x, y, n);
+    else
+        filter_lanes(&f, n_sections, x, y, n);
     for (size_t lane = 0; lane < EMG_QUAD; lane++)
         for (size_t k = 0; k < n_sections; k++) {
-            q[lane]->s1[k] = s1[k][lane];
-            q[lane]->s2[k] = s2[k][lane];
+            q[lane]->s1[k] = f.s1[k][lane];
+            q[lane]->s2[k] = f.s2[k][lane];
         }
 }
 

@@ -33,10 +33,11 @@ struct emg_spectrum {
 
     /* A slice tapered four times over, as two complex signals: the real parts by one taper, the imaginary
      * ones by the next. */
-    fftwf_complex *time[PAIRS]; /* [n_fft] */
-    fftwf_complex *freq;        /* [n_fft] */
-    double *sum;                /* [n_bins, rounded up to quads] over tapers, or over slices */
-    fftwf_plan transform;       /* time -> freq */
+    fftwf_complex *time[PAIRS]; /* [n_fft], 0 from `silent` on */
+    size_t silent;
+    fftwf_complex *freq;  /* [n_fft] */
+    double *sum;          /* [n_bins, rounded up to quads] over tapers, or over slices */
+    fftwf_plan transform; /* time -> freq */
 
     float *psds;        /* [n_slots][n_bins], a ring */
     struct slot *slots; /* [n_slots] */
@@ -246,8 +247,9 @@ const float *emg_spectrum_execute(struct emg_spectrum *q, const float *x, size_t
     const double mean = mean_of(x, n);
     const unsigned tapers = tapers_of(q, n);
     memset(q->sum, 0, q->n_bins * sizeof *q->sum);
-    for (size_t i = 0; i < PAIRS; i++)
-        memset(q->time[i] + n, 0, (q->n_fft - n) * sizeof *q->time[i]);
+    for (size_t i = 0; i < PAIRS && n < q->silent; i++)
+        memset(q->time[i] + n, 0, (q->silent - n) * sizeof *q->time[i]);
+    q->silent = n;
     for (unsigned k = 1; k <= tapers; k += 2 * PAIRS) {
         taper_slice(x, n, mean, k, tapers, q->time[0], q->time[1]);
         for (unsigned i = 0; i < PAIRS && k + 2 * i <= tapers; i++) {
