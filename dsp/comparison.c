@@ -45,11 +45,15 @@ double emg_coactivation_percent(const float *agonist, const float *antagonist, s
     return 100.0 * 2.0 * common / sum;
 }
 
+enum { AT_ONCE = 4 }; /* lags */
+
 struct emg_crosstalk {
     double rate_hz;
     size_t n, max_lag; /* samples */
-    float *a, *b;      /* [2 n] rings written twice, n apart: the window is n samples from `at` on */
+    float *a, *b; /* [2 n, and some that are 0] rings written twice, n apart: the window is n samples from
+                     `at` on */
     size_t at, filled;
+    double *before, *after; /* [max_lag + AT_ONCE] sums of products, a earlier than b and later, by lag */
 };
 
 enum emg_error emg_crosstalk_create(struct emg_crosstalk **out, const struct emg_crosstalk_config *config)
@@ -66,9 +70,11 @@ enum emg_error emg_crosstalk_create(struct emg_crosstalk **out, const struct emg
     q->rate_hz = config->rate_hz;
     q->n = (size_t)n;
     q->max_lag = (size_t)max_lag;
-    q->a = calloc(2 * q->n, sizeof q->a[0]);
-    q->b = calloc(2 * q->n, sizeof q->b[0]);
-    if (!q->a || !q->b) {
+    q->a = calloc(2 * q->n + AT_ONCE, sizeof q->a[0]);
+    q->b = calloc(2 * q->n + AT_ONCE, sizeof q->b[0]);
+    q->before = calloc(q->max_lag + AT_ONCE, sizeof q->before[0]);
+    q->after = calloc(q->max_lag + AT_ONCE, sizeof q->after[0]);
+    if (!q->a || !q->b || !q->before || !q->after) {
         emg_crosstalk_destroy(q);
         return EMG_ERROR_MEMORY;
     }
@@ -91,21 +97,43 @@ void emg_crosstalk_execute(struct emg_crosstalk *q, const float *a, const float 
     }
 }
 
-/* Partial sums: they fix the order of addition, so that several go on at a time, and keep rounding small. */
-EMG_VECTORISED static double dot(const float *x, const float *y, size_t n)
+/* Sums of products of y [n] with x, x + 1, ... x + AT_ONCE - 1. The partial sums fix the order of addition,
+ * so that several go on at a time, and keep rounding small. */
+EMG_VECTORISED static void dots(const float *x, const float *y, size_t n, double sums[AT_ONCE])
 {
-    emg_octet even = {0.0F}, odd = {0.0F};
+    emg_octet parts[AT_ONCE] = {{0.0F}};
     size_t i = 0;
-    for (; i + 2 * EMG_OCTET <= n; i += 2 * EMG_OCTET) {
-        even += *emg_octets(x + i) * *emg_octets(y + i);
-        odd += *emg_octets(x + i + EMG_OCTET) * *emg_octets(y + i + EMG_OCTET);
+    for (; i + EMG_OCTET <= n; i += EMG_OCTET) {
+        const emg_octet now = *emg_octets(y + i);
+        for (size_t k = 0; k < AT_ONCE; k++)
+            parts[k] += now * *emg_octets(x + i + k);
     }
-    double sum = 0.0;
-    for (; i < n; i++)
-        sum += (double)x[i] * (double)y[i];
-    for (size_t k = 0; k < EMG_OCTET; k++)
-        sum += (double)even[k] + (double)odd[k];
-    return sum;
+    for (size_t k = 0; k < AT_ONCE; k++) {
+        sums[k] = 0.0;
+        for (size_t j = i; j < n; j++)
+            sums[k] += (double)x[j + k] * (double)y[j];
+        for (size_t lane = 0; lane < EMG_OCTET; lane++)
+            sums[k] += (double)parts[k][lane];
+    }
+}
+
+/* Sums of products of the window of y [n] with that of x [n] that much earlier, for lags from 0 on. */
+static void correlate(const float *x, const float *y, size_t n, size_t max_lag, double *sums)
+{
+    for (size_t lag = 0; lag <= max_lag; lag += AT_ONCE) {
+        const size_t common = n > lag + AT_ONCE - 1 ? n - lag - (AT_ONCE - 1) : 0;
+        dots(x + lag, y, common, sums + lag);
+        for (size_t k = 0; k < AT_ONCE && lag + k <= max_lag; k++)
+            for (size_t i = common; i < n - lag - k; i++)
+                sums[lag + k] += (double)x[lag + k + i] * (double)y[i];
+    }
+}
+
+static double energy(const float *x, size_t n)
+{
+    double sums[AT_ONCE];
+    dots(x, x, n, sums);
+    return sums[0];
 }
 
 static double square(float x)
@@ -129,13 +157,15 @@ double emg_crosstalk_peak(const struct emg_crosstalk *q, double *lag_s)
     const size_t overlap = q->n - q->max_lag;
     /* Energies without the last and without the first `lag` samples. From the largest lag inwards they only
      * grow: nothing is lost by subtraction. */
-    double a_head = dot(a, a, overlap), a_tail = dot(a + q->max_lag, a + q->max_lag, overlap);
-    double b_head = dot(b, b, overlap), b_tail = dot(b + q->max_lag, b + q->max_lag, overlap);
+    double a_head = energy(a, overlap), a_tail = energy(a + q->max_lag, overlap);
+    double b_head = energy(b, overlap), b_tail = energy(b + q->max_lag, overlap);
     double best = 0.0;
     int best_lag = 0;
+    correlate(a, b, q->n, q->max_lag, q->before);
+    correlate(b, a, q->n, q->max_lag, q->after);
     for (size_t lag = q->max_lag;; lag--) {
-        const double before = normalised(dot(a + lag, b, q->n - lag), a_tail, b_head);
-        const double after = normalised(dot(a, b + lag, q->n - lag), a_head, b_tail);
+        const double before = normalised(q->before[lag], a_tail, b_head);
+        const double after = normalised(q->after[lag], a_head, b_tail);
         if (fabs(before) >= fabs(best)) {
             best = before;
             best_lag = -(int)lag;
@@ -166,6 +196,8 @@ void emg_crosstalk_destroy(struct emg_crosstalk *q)
 {
     if (q == NULL)
         return;
+    free(q->after);
+    free(q->before);
     free(q->b);
     free(q->a);
     free(q);

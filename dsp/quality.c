@@ -119,34 +119,6 @@ enum emg_error emg_quality_create(struct emg_quality **out, const struct emg_qua
     return EMG_OK;
 }
 
-/* Of n samples, at least one: eight at a time, then the rest. */
-EMG_VECTORISED static void find_extremes(const float *x, size_t n, struct extremes *found)
-{
-    emg_octet low = {0.0F}, high = {0.0F}, sum = {0.0F};
-    size_t i = 0;
-
-    low += x[0];
-    high += x[0];
-    for (; i + EMG_OCTET <= n; i += EMG_OCTET) {
-        const emg_octet now = *emg_octets(x + i);
-        const emg_octet_mask bits = (emg_octet_mask)now, lower = now<low, higher = now> high;
-        low = (emg_octet)((bits & lower) | ((emg_octet_mask)low & ~lower));
-        high = (emg_octet)((bits & higher) | ((emg_octet_mask)high & ~higher));
-        sum += (emg_octet)(bits & INT32_MAX); /* without its sign */
-    }
-    *found = (struct extremes){low[0], high[0], sum[0]};
-    for (size_t k = 1; k < EMG_OCTET; k++) {
-        found->low = low[k] < found->low ? low[k] : found->low;
-        found->high = high[k] > found->high ? high[k] : found->high;
-        found->magnitudes += sum[k];
-    }
-    for (; i < n; i++) {
-        found->low = x[i] < found->low ? x[i] : found->low;
-        found->high = x[i] > found->high ? x[i] : found->high;
-        found->magnitudes += fabsf(x[i]);
-    }
-}
-
 /* Whether the newest PARTS parts swing between two rails. */
 static bool is_on_rails(const struct emg_quality *q)
 {
@@ -183,20 +155,46 @@ static bool is_on_rails(const struct emg_quality *q)
     return 2 * extreme >= n && swings >= SWINGS;
 }
 
-/* Copies n samples, 0 in place of what is not finite. Returns whether all are finite, below the rails and
- * different from the one before them. */
-EMG_VECTORISED static bool copy_calm(float *restrict to, const float *restrict x, size_t n, float last,
-                                     float rail_uv)
+/* Copies n samples, 0 in place of what is not finite, and takes them into the extremes, eight at a time and
+ * the rest one by one. Returns whether all are finite, below the rails and different from the one before
+ * them.
+ */
+EMG_VECTORISED static bool copy_calm(float *to, const float *x, size_t n, float last, float rail_uv,
+                                     struct extremes *extremes)
 {
-    int disturbed = n > 0 && x[0] == last;
+    const emg_octet largest = FLT_MAX - (emg_octet){0.0F}, rail = rail_uv - (emg_octet){0.0F};
+    emg_octet low = extremes->low - (emg_octet){0.0F}, high = extremes->high - (emg_octet){0.0F};
+    emg_octet sum = {0.0F};
+    emg_octet_mask disturbed = {0};
+    bool is_disturbed = n > 0 && x[0] == last;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
-        disturbed |= !(fabsf(x[i]) < rail_uv);
+    for (; i + EMG_OCTET < n; i += EMG_OCTET) { /* and the sample behind them */
+        const emg_octet_mask bits = (emg_octet_mask)*emg_octets(x + i), unsigned_bits = bits & INT32_MAX;
+        const emg_octet magnitude = (emg_octet)unsigned_bits;
+        const emg_octet_mask finite = magnitude <= largest, kept = bits & finite;
+        const emg_octet now = (emg_octet)kept;
+        const emg_octet_mask lower = now<low, higher = now> high;
+        *(emg_octet *)(void *)(to + i) = now;
+        low = (emg_octet)((kept & lower) | ((emg_octet_mask)low & ~lower));
+        high = (emg_octet)((kept & higher) | ((emg_octet_mask)high & ~higher));
+        sum += (emg_octet)(unsigned_bits & finite);
+        disturbed |= ~(magnitude < rail) | (*emg_octets(x + i + 1) == *emg_octets(x + i));
     }
-    for (size_t i = 1; i < n; i++)
-        disturbed |= x[i] == x[i - 1];
-    return !disturbed;
+    for (size_t k = 0; k < EMG_OCTET; k++) {
+        extremes->low = low[k] < extremes->low ? low[k] : extremes->low;
+        extremes->high = high[k] > extremes->high ? high[k] : extremes->high;
+        extremes->magnitudes += sum[k];
+        is_disturbed |= disturbed[k] != 0;
+    }
+    for (; i < n; i++) {
+        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
+        extremes->low = to[i] < extremes->low ? to[i] : extremes->low;
+        extremes->high = to[i] > extremes->high ? to[i] : extremes->high;
+        extremes->magnitudes += fabsf(to[i]);
+        is_disturbed |= !(fabsf(x[i]) < rail_uv) || (i + 1 < n && x[i + 1] == x[i]);
+    }
+    return !is_disturbed;
 }
 
 static void follow_runs(struct emg_quality *q, float x)
@@ -227,8 +225,6 @@ static void end_runs(struct emg_quality *q, const float *x, size_t n)
 
 static void end_part(struct emg_quality *q)
 {
-    find_extremes(q->recent + q->at - q->part_samples, q->part_samples,
-                  &q->extremes[q->at / q->part_samples - 1]);
     if (q->at == PARTS * q->part_samples)
         q->at = 0;
     if (q->n >= PARTS * q->part_samples && is_on_rails(q))
@@ -240,7 +236,10 @@ void emg_quality_execute(struct emg_quality *q, const float *x, size_t n)
     while (n > 0) {
         const size_t left = q->part_samples - q->at % q->part_samples;
         const size_t take = n < left ? n : left;
-        if (copy_calm(q->recent + q->at, x, take, q->last, q->rail_uv))
+        struct extremes *extremes = &q->extremes[q->at / q->part_samples];
+        if (q->at % q->part_samples == 0)
+            *extremes = (struct extremes){INFINITY, -INFINITY, 0.0F};
+        if (copy_calm(q->recent + q->at, x, take, q->last, q->rail_uv, extremes))
             end_runs(q, x, take);
         else
             for (size_t i = 0; i < take; i++)

@@ -1,6 +1,6 @@
-/* Loops that the compiler turns into vector instructions: a version for each kind of processor, chosen when
- * the program starts. All give the same results bit for bit, since none fuses a multiplication with an
- * addition
+/* Loops that the compiler turns into vector instructions: a version for each kind of processor (AVX-512,
+ * AVX2, the least that x86-64 has), chosen when the program starts. All give the same results bit for bit,
+ * since none fuses a multiplication with an addition
  * (-ffp-contract=off) and sums keep the order in which they are written. */
 #ifndef EMG_DSP_SIMD_H
 #define EMG_DSP_SIMD_H
@@ -10,7 +10,7 @@
 /* The resolver of such versions runs before a sanitizer is ready. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&                \
     !defined(__clang__)
-#define EMG_VECTORISED __attribute__((target_clones("avx2", "default")))
+#define EMG_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define EMG_VECTORISED
 #endif
@@ -35,7 +35,6 @@ static inline const emg_quad *emg_const_quads(const double *x)
 
 /* Eight floats. */
 typedef float emg_octet __attribute__((vector_size(8 * sizeof(float)), aligned(4), may_alias));
-
 typedef int32_t emg_octet_mask __attribute__((vector_size(8 * sizeof(int32_t)), aligned(4), may_alias));
 
 enum { EMG_OCTET = 8 };
