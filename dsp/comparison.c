@@ -101,13 +101,16 @@ void emg_crosstalk_execute(struct emg_crosstalk *q, const float *a, const float 
  * so that several go on at a time, and keep rounding small. */
 EMG_VECTORISED static void dots(const float *x, const float *y, size_t n, double sums[AT_ONCE])
 {
-    emg_octet parts[AT_ONCE] = {{0.0F}};
+    emg_octet s0 = {0.0F}, s1 = {0.0F}, s2 = {0.0F}, s3 = {0.0F};
     size_t i = 0;
     for (; i + EMG_OCTET <= n; i += EMG_OCTET) {
         const emg_octet now = *emg_octets(y + i);
-        for (size_t k = 0; k < AT_ONCE; k++)
-            parts[k] += now * *emg_octets(x + i + k);
+        s0 += now * *emg_octets(x + i);
+        s1 += now * *emg_octets(x + i + 1);
+        s2 += now * *emg_octets(x + i + 2);
+        s3 += now * *emg_octets(x + i + 3);
     }
+    const emg_octet parts[AT_ONCE] = {s0, s1, s2, s3};
     for (size_t k = 0; k < AT_ONCE; k++) {
         sums[k] = 0.0;
         for (size_t j = i; j < n; j++)

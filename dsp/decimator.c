@@ -1,8 +1,7 @@
 #include "dsp/decimator.h"
 
-#include "dsp/simd.h"
+#include "dsp/fir.h"
 
-#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -10,10 +9,13 @@
 #include <string.h>
 
 enum {
-    LANES = EMG_OCTET, /* independent partial sums: they vectorise, and fix the order of summation */
-    AT_ONCE = 4,       /* outputs */
-    CHUNK = 1024,      /* input samples between two moves of the history */
     TAPS_MAX = 65535,
+    LEFT = 3,
+    AVERAGES_MAX = 8,   /* moving averages, */
+    TAPS_AVERAGED = 64, /* over so many samples at most */
+    CHUNK = 1024,       /* input samples between the two stages */
+    POINTS = 128,       /* of Simpson's rule, even */
+    LANES = 8,          /* lengths count in these */
 };
 
 static const double PI = 3.14159265358979323846;
@@ -25,19 +27,26 @@ static const double PI = 3.14159265358979323846;
 static const double ATTENUATION_MIN_DB = 68.0;
 static const double ATTENUATION_MARGIN_DB = 4.0;
 static const double EXTRA_TAPS = 4.0;
+static const double AVERAGES_MARGIN_DB = 1.0;
+static const double WORTH = 0.75; /* of the multiplications of one stage: what two may take to be worth it */
 
-/* `padded` is `taps` rounded up to whole lanes; the padding coefficients are zero and meet the oldest
- * samples. The history is the padded - 1 samples that are still needed, and room for two chunks. */
+/* A symmetric filter of odd length that leaves one of `factor` samples. */
+struct stage {
+    double rate_hz; /* of its input */
+    size_t factor, taps;
+    float *h;         /* [taps] */
+    double *designed; /* [taps / 2 + 1] half of it, not yet of unit gain */
+    struct emg_fir *fir;
+};
+
+/* `averages` moving averages over `first` samples, and what follows. */
+struct plan {
+    size_t first, averages;
+};
+
 struct emg_decimator {
-    double rate_hz;
-    size_t factor;
-    size_t taps;
-    size_t padded;
-    size_t fill; /* samples in the history */
-    size_t next; /* where in the history, or how far beyond it, the next output's newest sample belongs */
-    float *coefficients;
-    float *history;
-    float storage[];
+    size_t n_stages;
+    struct stage stages[2];
 };
 
 unsigned emg_decimator_factor(double rate_hz)
@@ -57,21 +66,69 @@ static bool is_valid(const struct emg_decimator_config *c)
     return c->stop_db >= 40.0 && c->stop_db <= 120.0;
 }
 
-static double attenuation_db(const struct emg_decimator_config *c)
+/* Response of a moving average over n samples. */
+static double average_response(double frequency_hz, double rate_hz, size_t n)
 {
-    return fmax(c->stop_db, ATTENUATION_MIN_DB) + ATTENUATION_MARGIN_DB;
+    double x = PI * frequency_hz / rate_hz;
+    return x > 0.0 ? sin((double)n * x) / ((double)n * sin(x)) : 1.0;
+}
+
+/* Of the filter behind the averages: what these take at its edge raises its ripple as much. */
+static double attenuation_db(const struct emg_decimator_config *c, const struct plan *plan)
+{
+    double edge_hz = c->rate_hz / c->factor / 2.0;
+    double taken_db =
+        -20.0 * (double)plan->averages * log10(average_response(edge_hz, c->rate_hz, plan->first));
+    return fmax(c->stop_db, ATTENUATION_MIN_DB) + ATTENUATION_MARGIN_DB + taken_db;
 }
 
 /* Kaiser's estimate of the length (Oppenheim & Schafer, section on the Kaiser window), made odd so that the
  * delay is a whole number of input samples. */
-static double taps_needed(const struct emg_decimator_config *c)
+static double taps_needed(const struct emg_decimator_config *c, const struct plan *plan)
 {
     if (c->factor == 1)
         return 1.0;
     double transition_hz = c->rate_hz / c->factor - 2.0 * c->pass_hz;
-    double width = 2.0 * PI * transition_hz / c->rate_hz;
-    double taps = ceil((attenuation_db(c) - 7.95) / (2.285 * width) + 1.0) + EXTRA_TAPS;
+    double width = 2.0 * PI * transition_hz * (double)plan->first / c->rate_hz;
+    double taps = ceil((attenuation_db(c, plan) - 7.95) / (2.285 * width) + 1.0) + EXTRA_TAPS;
     return fmod(taps, 2.0) == 0.0 ? taps + 1.0 : taps;
+}
+
+/* Moving averages over n samples that keep what folds into the band down, the nearest of it most of all; an
+ * even number where n is even, since the delay is to be a whole number of samples. */
+static size_t averages_needed(const struct emg_decimator_config *c, size_t n)
+{
+    double nearest_hz = c->rate_hz / (double)n - c->pass_hz;
+    double each_db = -20.0 * log10(fabs(average_response(nearest_hz, c->rate_hz, n)));
+    double needed = ceil((c->stop_db + AVERAGES_MARGIN_DB) / each_db);
+    size_t averages = needed <= AVERAGES_MAX ? (size_t)needed : AVERAGES_MAX + 1;
+    return n % 2 == 0 ? averages + averages % 2 : averages;
+}
+
+static double in_lanes(double taps)
+{
+    return ceil(taps / LANES) * LANES;
+}
+
+/* What takes the fewest multiplications for an input sample. Averages that leave less than LEFT to do take so
+ * much from the band's neighbourhood that they gain nothing. */
+static struct plan make_plan(const struct emg_decimator_config *c)
+{
+    struct plan best = {1, 0};
+    double least = WORTH * in_lanes(taps_needed(c, &best)) / c->factor;
+
+    for (size_t n = 2; n <= c->factor / LEFT && n <= TAPS_AVERAGED; n++) {
+        const struct plan plan = {n, averages_needed(c, n)};
+        if (c->factor % n != 0 || plan.averages > AVERAGES_MAX || taps_needed(c, &plan) > POINTS)
+            continue;
+        double first = in_lanes((double)(plan.averages * (n - 1) + 1)) / (double)n;
+        double cost = first + in_lanes(taps_needed(c, &plan)) / c->factor;
+        if (cost < least) {
+            least = cost;
+            best = plan;
+        }
+    }
+    return best;
 }
 
 /* Modified Bessel function of the first kind and order 0, by its power series. */
@@ -87,19 +144,38 @@ static double bessel_i0(double x)
     return sum;
 }
 
-/* A sinc with its edge half-way between pass and stop band, which is half the output rate, times the window;
- * k input samples from the centre. Not yet of unit gain. */
-static double windowed_sinc(double k, double half, double factor, double beta)
+/* Response that the band filter is asked for, from 0 Hz to its edge, half the output rate. */
+struct asked {
+    double step_hz, response[POINTS + 1];
+};
+
+/* That of a filter which passes all below its edge: a sinc, and the cosine transform (by Simpson's rule) of
+ * what is asked above 1. k samples from the centre. */
+static double ideal(const struct stage *s, const struct asked *asked, double k)
 {
-    double sinc = k > 0.0 ? sin(PI * k / factor) / (PI * k) : 1.0 / factor;
-    double place = k / half;
-    return sinc * bessel_i0(beta * sqrt(1.0 - place * place));
+    double sinc = k > 0.0 ? sin(PI * k / (double)s->factor) / (PI * k) : 1.0 / (double)s->factor;
+    double sum = 0.0;
+
+    for (int i = 0; i <= POINTS && asked->step_hz > 0.0; i++) {
+        double simpson = i == 0 || i == POINTS ? 1.0 : (i % 2 == 0 ? 2.0 : 4.0);
+        sum += simpson * (asked->response[i] - 1.0) * cos(2.0 * PI * i * asked->step_hz * k / s->rate_hz);
+    }
+    return sinc + 2.0 * sum * asked->step_hz / 3.0 / s->rate_hz;
 }
 
-static void design(struct emg_decimator *q, double attenuation)
+/* The outermost pair takes up what rounding left of the gain at 0 Hz: it is small enough to hold it. */
+static void settle_gain(struct stage *s)
 {
-    float *h = q->coefficients + (q->padded - q->taps);
-    size_t half = q->taps / 2;
+    double excess = -1.0;
+    for (size_t i = 0; i < s->taps; i++)
+        excess += (double)s->h[i];
+    s->h[0] = s->h[s->taps - 1] = (float)((double)s->h[0] - excess / 2.0);
+}
+
+static void design_band(struct stage *s, const struct asked *asked, double attenuation)
+{
+    float *h = s->h;
+    size_t half = s->taps / 2;
     if (half == 0) {
         h[0] = 1.0F;
         return;
@@ -108,19 +184,122 @@ static void design(struct emg_decimator *q, double attenuation)
     double beta = 0.1102 * (attenuation - 8.7);
     double gain = 0.0;
     for (size_t k = 0; k <= half; k++) {
-        double value = windowed_sinc((double)k, (double)half, (double)q->factor, beta);
-        gain += k == 0 ? value : 2.0 * value;
+        double place = (double)k / (double)half;
+        s->designed[k] = ideal(s, asked, (double)k) * bessel_i0(beta * sqrt(1.0 - place * place));
+        gain += (k == 0 ? 1.0 : 2.0) * s->designed[k];
     }
 
-    double excess = -1.0;
-    for (size_t k = 0; k <= half; k++) {
-        double value = windowed_sinc((double)k, (double)half, (double)q->factor, beta) / gain;
-        h[half - k] = h[half + k] = (float)value;
-        excess += (k == 0 ? 1.0 : 2.0) * (double)h[half + k];
-    }
+    for (size_t k = 0; k <= half; k++)
+        h[half - k] = h[half + k] = (float)(s->designed[k] / gain);
+    settle_gain(s);
+}
 
-    /* The outermost pair takes up what rounding left of the gain at 0 Hz: it is small enough to hold it. */
-    h[0] = h[2 * half] = (float)((double)h[0] - excess / 2.0);
+static double stage_response(const struct stage *s, double frequency_hz)
+{
+    size_t half = s->taps / 2;
+    double step = 2.0 * PI * frequency_hz / s->rate_hz;
+    double sum = (double)s->h[half];
+
+    for (size_t k = 1; k <= half; k++)
+        sum += 2.0 * (double)s->h[half + k] * cos(step * (double)k);
+    return sum;
+}
+
+/* What the averages take from the band is asked back, and then what the window has left of that. */
+static void design_behind_averages(struct stage *s, const struct plan *plan, double pass_hz,
+                                   double attenuation)
+{
+    enum { ROUNDS = 3 };
+    struct asked asked = {.step_hz = s->rate_hz / (double)s->factor / 2.0 / POINTS};
+    double taken[POINTS + 1];
+
+    for (size_t i = 0; i <= POINTS; i++) {
+        double f = (double)i * asked.step_hz;
+        double average = average_response(f, s->rate_hz * (double)plan->first, plan->first);
+        taken[i] = pow(average, (double)plan->averages);
+        asked.response[i] = 1.0 / taken[i];
+    }
+    design_band(s, &asked, attenuation);
+    for (unsigned round = 1; round < ROUNDS; round++) {
+        double error = 1.0;
+        for (size_t i = 0; i <= POINTS; i++) {
+            double f = (double)i * asked.step_hz;
+            error = f <= pass_hz ? stage_response(s, f) * taken[i] : error;
+            asked.response[i] /= error;
+        }
+        design_band(s, &asked, attenuation);
+    }
+}
+
+/* The averages one after the other, as one filter. */
+static void design_averages(struct stage *s, const struct plan *plan)
+{
+    double h[AVERAGES_MAX * TAPS_AVERAGED + 1] = {1.0};
+    size_t taps = 1;
+
+    for (size_t a = 0; a < plan->averages; a++, taps += plan->first - 1) {
+        double before[AVERAGES_MAX * TAPS_AVERAGED + 1];
+        memcpy(before, h, sizeof h);
+        for (size_t i = 0; i < taps + plan->first - 1; i++) {
+            h[i] = 0.0;
+            for (size_t k = 0; k < plan->first && k <= i; k++)
+                h[i] += i - k < taps ? before[i - k] / (double)plan->first : 0.0;
+        }
+    }
+    for (size_t i = 0; i < taps; i++)
+        s->h[i] = (float)h[i];
+    settle_gain(s);
+}
+
+static enum emg_error create_stage(struct stage *s, const struct plan *plan, bool averages,
+                                   const struct emg_decimator_config *config)
+{
+    const struct asked all_alike = {.step_hz = 0.0};
+    s->h = calloc(s->taps, sizeof s->h[0]);
+    s->designed = calloc(s->taps / 2 + 1, sizeof s->designed[0]);
+    if (s->h == NULL || s->designed == NULL)
+        return EMG_ERROR_MEMORY;
+    if (averages)
+        design_averages(s, plan);
+    else if (plan->averages > 0)
+        design_behind_averages(s, plan, config->pass_hz, attenuation_db(config, plan));
+    else
+        design_band(s, &all_alike, attenuation_db(config, plan));
+    return emg_fir_create(&s->fir, s->h, s->taps, s->factor);
+}
+
+static enum emg_error create(struct emg_decimator **out, const struct emg_decimator_config *config,
+                             const struct plan *plan)
+{
+    const double rate_hz = config->rate_hz / (double)plan->first;
+    struct emg_decimator *q = calloc(1, sizeof *q);
+    *out = q;
+    if (q == NULL)
+        return EMG_ERROR_MEMORY;
+    if (plan->averages > 0)
+        q->stages[q->n_stages++] = (struct stage){.rate_hz = config->rate_hz,
+                                                  .factor = plan->first,
+                                                  .taps = plan->averages * (plan->first - 1) + 1};
+    q->stages[q->n_stages++] = (struct stage){.rate_hz = rate_hz,
+                                              .factor = config->factor / plan->first,
+                                              .taps = (size_t)taps_needed(config, plan)};
+    enum emg_error error = EMG_OK;
+    for (size_t i = 0; i < q->n_stages && error == EMG_OK; i++)
+        error = create_stage(&q->stages[i], plan, i + 1 < q->n_stages, config);
+    return error;
+}
+
+/* Whether what lies between the pass and the stop band of the second stage is kept out by both together. */
+static bool keeps_out(const struct emg_decimator *q, const struct emg_decimator_config *c)
+{
+    const double width_hz = c->rate_hz / c->factor - 2.0 * c->pass_hz;
+    for (int i = 0; i <= POINTS && q->n_stages > 1; i++) {
+        const double folded_hz = c->pass_hz + i * width_hz / POINTS;
+        const double response = emg_decimator_response(q, q->stages[1].rate_hz - folded_hz);
+        if (!(20.0 * log10(response) <= -c->stop_db))
+            return false;
+    }
+    return true;
 }
 
 enum emg_error emg_decimator_create(struct emg_decimator **out, const struct emg_decimator_config *config)
@@ -128,140 +307,72 @@ enum emg_error emg_decimator_create(struct emg_decimator **out, const struct emg
     *out = NULL;
     if (!is_valid(config))
         return EMG_ERROR_ARGUMENT;
-    double needed = taps_needed(config);
-    if (needed > TAPS_MAX)
+    struct plan plan = make_plan(config);
+    if (taps_needed(config, &plan) > TAPS_MAX)
         return EMG_ERROR_ARGUMENT;
-
-    size_t taps = (size_t)needed;
-    size_t padded = (taps + LANES - 1) / LANES * LANES;
-    size_t history = padded - 1 + 2 * CHUNK;
-    struct emg_decimator *q = calloc(1, sizeof *q + (padded + history) * sizeof q->storage[0]);
-    if (q == NULL)
-        return EMG_ERROR_MEMORY;
-
-    q->rate_hz = config->rate_hz;
-    q->factor = config->factor;
-    q->taps = taps;
-    q->padded = padded;
-    q->coefficients = q->storage;
-    q->history = q->storage + padded;
-    design(q, attenuation_db(config));
-    emg_decimator_reset(q);
-    *out = q;
-    return EMG_OK;
-}
-
-static inline float sum(const emg_octet *s)
-{
-    return (((*s)[0] + (*s)[4]) + ((*s)[2] + (*s)[6])) + (((*s)[1] + (*s)[5]) + ((*s)[3] + (*s)[7]));
-}
-
-/* Writes the sums of products of h [n] with AT_ONCE stretches of x that begin `step` apart; n is a multiple
- * of LANES. Alone, each addition would wait for the one before it. */
-EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, size_t n, float *y)
-{
-    emg_octet s[AT_ONCE] = {{0.0F}};
-
-    for (size_t i = 0; i < n; i += LANES) {
-        const emg_octet c = *emg_octets(h + i);
-        for (size_t k = 0; k < AT_ONCE; k++)
-            s[k] += c * *emg_octets(x + k * step + i);
+    for (;;) {
+        struct emg_decimator *q;
+        const enum emg_error error = create(&q, config, &plan);
+        if (error == EMG_OK && keeps_out(q, config)) {
+            *out = q;
+            return EMG_OK;
+        }
+        emg_decimator_destroy(q);
+        if (error != EMG_OK)
+            return error;
+        plan.averages += plan.first % 2 == 0 ? 2 : 1;
+        if (plan.averages > AVERAGES_MAX)
+            plan = (struct plan){1, 0};
     }
-    for (size_t k = 0; k < AT_ONCE; k++)
-        y[k] = sum(&s[k]);
-}
-
-EMG_VECTORISED static float dot(const float *h, const float *x, size_t n)
-{
-    emg_octet s = {0.0F};
-
-    for (size_t i = 0; i < n; i += LANES)
-        s += *emg_octets(h + i) * *emg_octets(x + i);
-    return sum(&s);
-}
-
-EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
-}
-
-static size_t capacity(const struct emg_decimator *q)
-{
-    return q->padded - 1 + 2 * CHUNK;
-}
-
-static void append(struct emg_decimator *q, const float *x, size_t n)
-{
-    copy_finite(q->history + q->fill, x, n);
-    q->fill += n;
-}
-
-/* Writes the outputs whose newest samples are there; returns their number. */
-static size_t filter(struct emg_decimator *q, float *y)
-{
-    size_t made = 0;
-
-    for (; q->next + (AT_ONCE - 1) * q->factor < q->fill; q->next += AT_ONCE * q->factor, made += AT_ONCE)
-        dots(q->coefficients, q->history + q->next - (q->padded - 1), q->factor, q->padded, y + made);
-    for (; q->next < q->fill; q->next += q->factor)
-        y[made++] = dot(q->coefficients, q->history + q->next - (q->padded - 1), q->padded);
-    return made;
-}
-
-/* Moves the samples that later outputs may need to the front. */
-static void make_room(struct emg_decimator *q)
-{
-    size_t keep = q->padded - 1;
-    size_t done = q->fill - keep;
-
-    memmove(q->history, q->history + done, keep * sizeof q->history[0]);
-    q->fill = keep;
-    q->next -= done;
 }
 
 size_t emg_decimator_execute(struct emg_decimator *q, const float *x, float *y, size_t n)
 {
+    float between[CHUNK];
     size_t made = 0;
 
+    if (q->n_stages == 1)
+        return emg_fir_execute(q->stages[0].fir, x, y, n);
     while (n > 0) {
         const size_t take = n < CHUNK ? n : CHUNK;
-        if (q->fill + take > capacity(q))
-            make_room(q);
-        append(q, x, take);
+        const size_t n_between = emg_fir_execute(q->stages[0].fir, x, between, take);
+        made += emg_fir_execute(q->stages[1].fir, between, y + made, n_between);
         x += take;
         n -= take;
-        made += filter(q, y + made);
     }
     return made;
 }
 
 double emg_decimator_delay_s(const struct emg_decimator *q)
 {
-    size_t half = q->taps / 2;
-    return (double)half / q->rate_hz;
+    double delay_s = 0.0;
+    for (size_t i = 0; i < q->n_stages; i++)
+        delay_s += (double)(q->stages[i].taps / 2) / q->stages[i].rate_hz;
+    return delay_s;
 }
 
 double emg_decimator_response(const struct emg_decimator *q, double frequency_hz)
 {
-    size_t half = q->taps / 2;
-    const float *centre = q->coefficients + (q->padded - q->taps) + half;
-    double step = 2.0 * PI * frequency_hz / q->rate_hz;
-    double sum = (double)centre[0];
-
-    for (size_t k = 1; k <= half; k++)
-        sum += 2.0 * (double)centre[k] * cos(step * (double)k);
-    return fabs(sum);
+    double response = 1.0;
+    for (size_t i = 0; i < q->n_stages; i++)
+        response *= fabs(stage_response(&q->stages[i], frequency_hz));
+    return response;
 }
 
 void emg_decimator_reset(struct emg_decimator *q)
 {
-    memset(q->history, 0, capacity(q) * sizeof q->history[0]);
-    q->fill = q->padded - 1;
-    q->next = q->padded - 1;
+    for (size_t i = 0; i < q->n_stages; i++)
+        emg_fir_reset(q->stages[i].fir);
 }
 
 void emg_decimator_destroy(struct emg_decimator *q)
 {
+    if (q == NULL)
+        return;
+    for (size_t i = 0; i < q->n_stages; i++) {
+        emg_fir_destroy(q->stages[i].fir);
+        free(q->stages[i].designed);
+        free(q->stages[i].h);
+    }
     free(q);
 }

@@ -1,7 +1,10 @@
 /* Integer-factor decimation from the device rate to the analysis rate of about 2 kHz.
  *
- * A linear-phase Kaiser-windowed FIR (Oppenheim & Schafer, Discrete-Time Signal Processing, ch. 7), computed
- * only at the output instants. One instance serves one channel and belongs to one thread. */
+ * Where the factor has a divisor for it, a cascade of moving averages comes first, which have their zeros
+ * where the band would be folded upon (Hogenauer 1981, IEEE Trans. ASSP 29:155); then, or alone, a
+ * linear-phase Kaiser-windowed FIR (Oppenheim & Schafer, Discrete-Time Signal Processing, ch. 7), which also
+ * takes back what the averages take from the band. Both are computed only at their output instants. One
+ * instance serves one channel and belongs to one thread. */
 #ifndef EMG_DSP_DECIMATOR_H
 #define EMG_DSP_DECIMATOR_H
 
