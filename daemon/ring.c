@@ -27,9 +27,9 @@ struct emg_ring {
 
     /* the producer's line */
     _Alignas(LINE) _Atomic uint64_t written;
-    uint64_t read_seen;
-    uint64_t reserved_at;
-    uint32_t reserved_step;
+    uint64_t start; /* of the next record: `written`, or behind the skip mark that stands there */
+    uint64_t reserved_step;
+    uint64_t room; /* bytes from `start` on that are known to be free and not cut by the end of the memory */
 
     /* the consumer's line */
     _Alignas(LINE) _Atomic uint64_t read;
@@ -69,12 +69,28 @@ static struct record_header *header_at(const struct emg_ring *ring, uint64_t pos
     return (struct record_header *)(void *)(ring->memory + (position & (ring->capacity - 1)));
 }
 
-static bool has_room(struct emg_ring *ring, uint64_t end)
+static void *put_header(struct emg_ring *ring, uint64_t step, size_t n_bytes)
 {
-    if (end - ring->read_seen <= ring->capacity)
-        return true;
-    ring->read_seen = atomic_load_explicit(&ring->read, memory_order_acquire);
-    return end - ring->read_seen <= ring->capacity;
+    struct record_header *header = header_at(ring, ring->start);
+    header->step = (uint32_t)step;
+    header->n_bytes = (uint32_t)n_bytes;
+    ring->reserved_step = step;
+    return header + 1;
+}
+
+/* Looks at what the consumer has given back since the last time, and, where the record would cross the end of
+ * the memory, behind it. */
+static void *reserve_anew(struct emg_ring *ring, uint64_t step, size_t n_bytes)
+{
+    const uint64_t limit = atomic_load_explicit(&ring->read, memory_order_acquire) + ring->capacity;
+    uint64_t to_end = ring->capacity - (ring->start & (ring->capacity - 1));
+    if (step > to_end && ring->start + to_end + step <= limit) {
+        *header_at(ring, ring->start) = (struct record_header){.step = (uint32_t)to_end, .n_bytes = SKIP};
+        ring->start += to_end;
+        to_end = ring->capacity;
+    }
+    ring->room = limit - ring->start < to_end ? limit - ring->start : to_end;
+    return step <= ring->room ? put_header(ring, step, n_bytes) : NULL;
 }
 
 void *emg_ring_reserve(struct emg_ring *ring, size_t n_bytes)
@@ -83,26 +99,19 @@ void *emg_ring_reserve(struct emg_ring *ring, size_t n_bytes)
         return NULL;
     const uint64_t step =
         (sizeof(struct record_header) + n_bytes + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
-    const uint64_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
-    const uint64_t to_end = ring->capacity - (written & (ring->capacity - 1));
-    const uint64_t start = step <= to_end ? written : written + to_end;
-    if (!has_room(ring, start + step))
-        return NULL;
-    if (start != written)
-        *header_at(ring, written) = (struct record_header){.step = (uint32_t)to_end, .n_bytes = SKIP};
-    struct record_header *header = header_at(ring, start);
-    *header = (struct record_header){.step = (uint32_t)step, .n_bytes = (uint32_t)n_bytes};
-    ring->reserved_at = start;
-    ring->reserved_step = (uint32_t)step;
-    return header + 1;
+    if (step > ring->room)
+        return reserve_anew(ring, step, n_bytes);
+    return put_header(ring, step, n_bytes);
 }
 
 void emg_ring_commit(struct emg_ring *ring)
 {
-    assert(ring->reserved_step > 0);
-    const uint64_t end = ring->reserved_at + ring->reserved_step;
+    const uint64_t step = ring->reserved_step;
+    assert(step > 0);
     ring->reserved_step = 0;
-    atomic_store_explicit(&ring->written, end, memory_order_release);
+    ring->room -= step;
+    ring->start += step;
+    atomic_store_explicit(&ring->written, ring->start, memory_order_release);
 }
 
 static void see_written(struct emg_ring *ring, uint64_t read)

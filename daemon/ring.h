@@ -1,8 +1,8 @@
 /* Lock-free single-producer single-consumer ring of variable-length records.
  *
  * One thread writes (reserve, commit), one thread reads (front, release); create and destroy while neither
- * does. Records are contiguous and 16-byte aligned. Each side keeps a cached copy of the other's index on its
- * own cache line, so that a call normally touches no shared line but the one it publishes. */
+ * does. Records are contiguous and 16-byte aligned. Each side keeps what it has last seen of the other's
+ * index on its own cache line, so that a call normally touches no shared line but the one it publishes. */
 #ifndef EMG_DAEMON_RING_H
 #define EMG_DAEMON_RING_H
 

@@ -85,6 +85,28 @@ static void is_full_before_it_overwrites_and_has_room_again_after_release(void *
     emg_ring_destroy(ring);
 }
 
+static void forgets_a_reservation_on_either_side_of_the_end_of_memory(void **state)
+{
+    (void)state;
+    struct emg_ring *ring = make_ring(4096);
+    size_t n = 0;
+    for (unsigned round = 0; round < 1000; round++) {
+        unsigned char *record = emg_ring_reserve(ring, 200 + round % 7 * 100);
+        assert_non_null(record);
+        memset(record, 0xee, 200 + round % 7 * 100);
+        assert_null(emg_ring_front(ring, &n));
+        record = emg_ring_reserve(ring, 4);
+        memcpy(record, &round, sizeof round);
+        emg_ring_commit(ring);
+        const unsigned char *front = emg_ring_front(ring, &n);
+        assert_int_equal(n, 4);
+        assert_memory_equal(front, &round, sizeof round);
+        emg_ring_release(ring);
+        assert_null(emg_ring_front(ring, &n));
+    }
+    emg_ring_destroy(ring);
+}
+
 /* A record of every length, aligned, that carries a check of its content. */
 static void keeps_records_of_every_length_whole_and_aligned_across_the_end_of_memory(void **state)
 {
@@ -198,6 +220,7 @@ int main(void)
         cmocka_unit_test(refuses_no_capacity_and_too_much),
         cmocka_unit_test(gives_nothing_before_commit_and_keeps_the_order),
         cmocka_unit_test(is_full_before_it_overwrites_and_has_room_again_after_release),
+        cmocka_unit_test(forgets_a_reservation_on_either_side_of_the_end_of_memory),
         cmocka_unit_test(keeps_records_of_every_length_whole_and_aligned_across_the_end_of_memory),
         cmocka_unit_test(shows_all_that_is_there_without_taking_it),
         cmocka_unit_test(hands_every_record_over_whole_between_two_threads),
