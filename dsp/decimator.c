@@ -28,7 +28,7 @@ static const double ATTENUATION_MIN_DB = 68.0;
 static const double ATTENUATION_MARGIN_DB = 4.0;
 static const double EXTRA_TAPS = 4.0;
 static const double AVERAGES_MARGIN_DB = 1.0;
-static const double WORTH = 0.75; /* of the multiplications of one stage: what two may take to be worth it */
+static const double WORTH = 0.75; /* of the cost of one stage: what two may take */
 
 /* A symmetric filter of odd length that leaves one of `factor` samples. */
 struct stage {
@@ -105,24 +105,25 @@ static size_t averages_needed(const struct emg_decimator_config *c, size_t n)
     return n % 2 == 0 ? averages + averages % 2 : averages;
 }
 
-static double in_lanes(double taps)
+/* Of an output, in multiplications: whole lanes, and what adding these up takes. */
+static double cost_of(double taps)
 {
-    return ceil(taps / LANES) * LANES;
+    return ceil(taps / LANES) * LANES + 2 * LANES;
 }
 
-/* What takes the fewest multiplications for an input sample. Averages that leave less than LEFT to do take so
- * much from the band's neighbourhood that they gain nothing. */
+/* What costs least for an input sample. Averages that leave less than LEFT to do take too much of what is
+ * beside the band. */
 static struct plan make_plan(const struct emg_decimator_config *c)
 {
     struct plan best = {1, 0};
-    double least = WORTH * in_lanes(taps_needed(c, &best)) / c->factor;
+    double least = WORTH * cost_of(taps_needed(c, &best)) / c->factor;
 
     for (size_t n = 2; n <= c->factor / LEFT && n <= TAPS_AVERAGED; n++) {
         const struct plan plan = {n, averages_needed(c, n)};
         if (c->factor % n != 0 || plan.averages > AVERAGES_MAX || taps_needed(c, &plan) > POINTS)
             continue;
-        double first = in_lanes((double)(plan.averages * (n - 1) + 1)) / (double)n;
-        double cost = first + in_lanes(taps_needed(c, &plan)) / c->factor;
+        double first = cost_of((double)(plan.averages * (n - 1) + 1)) / (double)n;
+        double cost = first + cost_of(taps_needed(c, &plan)) / c->factor;
         if (cost < least) {
             least = cost;
             best = plan;

@@ -56,27 +56,30 @@ typedef int places __attribute__((vector_size(AT_ONCE * sizeof(int))));
 
 #define HALVES(s) ((floats){(s)[0], (s)[1], (s)[2], (s)[3]} + (floats){(s)[4], (s)[5], (s)[6], (s)[7]})
 
-/* Writes the sums of products of h [n] with AT_ONCE stretches of x that begin `step` apart; n is a multiple
- * of LANES. Alone, each addition would wait for the one before it. */
-EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, size_t n, float *y)
+/* Writes the sums of products of h [n] with `groups` times AT_ONCE stretches of x that begin `step` apart; n
+ * is a multiple of LANES. Alone, each addition would wait for the one before it. */
+EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, size_t n, float *y,
+                                size_t groups)
 {
-    emg_octet s0 = {0.0F}, s1 = {0.0F}, s2 = {0.0F}, s3 = {0.0F};
-
-    for (size_t i = 0; i < n; i += LANES) {
-        const emg_octet c = *emg_octets(h + i);
-        s0 += c * *emg_octets(x + i);
-        s1 += c * *emg_octets(x + step + i);
-        s2 += c * *emg_octets(x + 2 * step + i);
-        s3 += c * *emg_octets(x + 3 * step + i);
-    }
-    /* As `sum` of each. */
     const places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, left = {0, 1, 4, 5}, right = {2, 3, 6, 7};
-    const floats q0 = HALVES(s0), q1 = HALVES(s1), q2 = HALVES(s2), q3 = HALVES(s3);
-    const floats ab = __builtin_shuffle(q0, q1, low), cd = __builtin_shuffle(q2, q3, low);
-    const floats ab2 = __builtin_shuffle(q0, q1, high), cd2 = __builtin_shuffle(q2, q3, high);
-    const floats first = __builtin_shuffle(ab, cd, left) + __builtin_shuffle(ab2, cd2, left);
-    const floats second = __builtin_shuffle(ab, cd, right) + __builtin_shuffle(ab2, cd2, right);
-    *(floats *)(void *)y = first + second;
+
+    for (; groups > 0; groups--, x += AT_ONCE * step, y += AT_ONCE) {
+        emg_octet s0 = {0.0F}, s1 = {0.0F}, s2 = {0.0F}, s3 = {0.0F};
+        for (size_t i = 0; i < n; i += LANES) {
+            const emg_octet c = *emg_octets(h + i);
+            s0 += c * *emg_octets(x + i);
+            s1 += c * *emg_octets(x + step + i);
+            s2 += c * *emg_octets(x + 2 * step + i);
+            s3 += c * *emg_octets(x + 3 * step + i);
+        }
+        /* As `sum` of each. */
+        const floats q0 = HALVES(s0), q1 = HALVES(s1), q2 = HALVES(s2), q3 = HALVES(s3);
+        const floats ab = __builtin_shuffle(q0, q1, low), cd = __builtin_shuffle(q2, q3, low);
+        const floats ab2 = __builtin_shuffle(q0, q1, high), cd2 = __builtin_shuffle(q2, q3, high);
+        const floats first = __builtin_shuffle(ab, cd, left) + __builtin_shuffle(ab2, cd2, left);
+        const floats second = __builtin_shuffle(ab, cd, right) + __builtin_shuffle(ab2, cd2, right);
+        *(floats *)(void *)y = first + second;
+    }
 }
 
 EMG_VECTORISED static float dot(const float *h, const float *x, size_t n)
@@ -103,10 +106,11 @@ static void append(struct emg_fir *q, const float *x, size_t n)
 /* Writes the outputs whose newest samples are there; returns their number. */
 static size_t filter(struct emg_fir *q, float *y)
 {
-    size_t made = 0;
+    const size_t outputs = q->next < q->fill ? (q->fill - q->next - 1) / q->factor + 1 : 0;
+    size_t made = outputs - outputs % AT_ONCE;
 
-    for (; q->next + (AT_ONCE - 1) * q->factor < q->fill; q->next += AT_ONCE * q->factor, made += AT_ONCE)
-        dots(q->h, q->history + q->next - (q->padded - 1), q->factor, q->padded, y + made);
+    dots(q->h, q->history + q->next - (q->padded - 1), q->factor, q->padded, y, outputs / AT_ONCE);
+    q->next += made * q->factor;
     for (; q->next < q->fill; q->next += q->factor)
         y[made++] = dot(q->h, q->history + q->next - (q->padded - 1), q->padded);
     return made;
