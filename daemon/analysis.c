@@ -79,7 +79,7 @@ static enum emg_error create_buffers(struct emg_analysis *a, struct emg_problem 
     n_array = n_array > EMG_PROFILE_POINTS ? n_array : EMG_PROFILE_POINTS;
     a->message_max = sizeof *a->message + n_array * sizeof a->message->array[0];
     a->message = calloc(1, a->message_max);
-    a->held = calloc(a->montage.n_muscles * EMG_ANALYSIS_ROW, sizeof a->held[0]);
+    a->held = calloc(a->montage.n_muscles + 1, EMG_ANALYSIS_ROW * sizeof a->held[0]);
     a->switched = calloc(EMG_ANALYSIS_HELD, sizeof a->switched[0]);
     if (a->message == NULL || a->held == NULL || a->switched == NULL)
         return emg_problem_set(problem, EMG_ERROR_MEMORY, "analysis: %s", emg_strerror(EMG_ERROR_MEMORY));

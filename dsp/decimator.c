@@ -347,8 +347,10 @@ size_t emg_decimator_execute(struct emg_decimator *q, const float *x, float *y, 
 double emg_decimator_delay_s(const struct emg_decimator *q)
 {
     double delay_s = 0.0;
-    for (size_t i = 0; i < q->n_stages; i++)
-        delay_s += (double)(q->stages[i].taps / 2) / q->stages[i].rate_hz;
+    for (size_t i = 0; i < q->n_stages; i++) {
+        size_t half = q->stages[i].taps / 2;
+        delay_s += (double)half / q->stages[i].rate_hz;
+    }
     return delay_s;
 }
 

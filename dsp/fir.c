@@ -10,8 +10,9 @@
 enum {
     LANES = EMG_OCTET, /* independent partial sums: they vectorise, and fix the order of summation */
     AT_ONCE = 4,       /* outputs */
-    CHUNK = 2048,      /* most input samples that are filtered at once */
 };
+
+static const size_t CHUNK = 2048; /* most input samples that are filtered at once */
 
 /* `padded` is the number of taps rounded up to whole lanes; the padding coefficients are zero and meet the
  * oldest samples. The history is the padded - 1 samples that are still needed, and room for two chunks. */
@@ -52,7 +53,6 @@ static inline float sum(const emg_octet *s)
 }
 
 typedef float floats __attribute__((vector_size(AT_ONCE * sizeof(float)), aligned(4), may_alias));
-typedef int places __attribute__((vector_size(AT_ONCE * sizeof(int))));
 
 #define HALVES(s) ((floats){(s)[0], (s)[1], (s)[2], (s)[3]} + (floats){(s)[4], (s)[5], (s)[6], (s)[7]})
 
@@ -61,7 +61,6 @@ typedef int places __attribute__((vector_size(AT_ONCE * sizeof(int))));
 EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, size_t n, float *y,
                                 size_t groups)
 {
-    const places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, left = {0, 1, 4, 5}, right = {2, 3, 6, 7};
 
     for (; groups > 0; groups--, x += AT_ONCE * step, y += AT_ONCE) {
         emg_octet s0 = {0.0F}, s1 = {0.0F}, s2 = {0.0F}, s3 = {0.0F};
@@ -74,10 +73,14 @@ EMG_VECTORISED static void dots(const float *h, const float *x, size_t step, siz
         }
         /* As `sum` of each. */
         const floats q0 = HALVES(s0), q1 = HALVES(s1), q2 = HALVES(s2), q3 = HALVES(s3);
-        const floats ab = __builtin_shuffle(q0, q1, low), cd = __builtin_shuffle(q2, q3, low);
-        const floats ab2 = __builtin_shuffle(q0, q1, high), cd2 = __builtin_shuffle(q2, q3, high);
-        const floats first = __builtin_shuffle(ab, cd, left) + __builtin_shuffle(ab2, cd2, left);
-        const floats second = __builtin_shuffle(ab, cd, right) + __builtin_shuffle(ab2, cd2, right);
+        const floats ab = __builtin_shufflevector(q0, q1, 0, 4, 1, 5),
+                     cd = __builtin_shufflevector(q2, q3, 0, 4, 1, 5);
+        const floats ab2 = __builtin_shufflevector(q0, q1, 2, 6, 3, 7),
+                     cd2 = __builtin_shufflevector(q2, q3, 2, 6, 3, 7);
+        const floats first =
+            __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+        const floats second =
+            __builtin_shufflevector(ab, cd, 2, 3, 6, 7) + __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
         *(floats *)(void *)y = first + second;
     }
 }

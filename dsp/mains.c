@@ -326,7 +326,7 @@ static size_t highest_line(const struct emg_mains *q)
 EMG_VECTORISED static void turn_through_hop(const struct emg_mains *q, struct turns *turns)
 {
     struct emg_phasor e = {1.0, 0.0};
-    emg_quad re, im;
+    emg_quad re = {0.0}, im = {0.0};
 
     for (size_t i = 0; i < EMG_QUAD; i++) {
         re[i] = e.re;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <complex.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static inline __attribute__((always_inline)) void filter_lanes(struct lanes *f, 
                                                                const float *const x[EMG_QUAD],
                                                                float *const y[EMG_QUAD], size_t n)
 {
-    const emg_quad zero = {0.0};
+    const emg_quad largest = {DBL_MAX, DBL_MAX, DBL_MAX, DBL_MAX};
     emg_quad s1[SECTIONS_MAX], s2[SECTIONS_MAX];
 
     for (size_t k = 0; k < n_sections; k++) {
@@ -133,7 +134,8 @@ static inline __attribute__((always_inline)) void filter_lanes(struct lanes *f, 
     for (size_t i = 0; i < n; i++) {
         const floats in = {x[0][i], x[1][i], x[2][i], x[3][i]};
         emg_quad v = __builtin_convertvector(in, emg_quad);
-        v = (emg_quad)((emg_quad_mask)v & (v - v == zero));
+        const emg_quad magnitude = (emg_quad)((emg_quad_mask)v & INT64_MAX);
+        v = (emg_quad)((emg_quad_mask)v & (magnitude <= largest));
         for (size_t k = 0; k < n_sections; k++) {
             const emg_quad u = v;
             v = f->b0[k] * u + s1[k];
@@ -184,7 +186,7 @@ EMG_VECTORISED static void execute_quad(struct emg_sos *const q[EMG_QUAD], const
 void emg_sos_execute_together(struct emg_sos *const *q, size_t n_filters, const float *const *x,
                               float *const *y, size_t n)
 {
-    float nowhere[CHUNK];
+    float nowhere[CHUNK] = {0.0F};
     static const float nothing[CHUNK];
 
     assert(n_filters >= 1 && n_filters <= EMG_SOS_TOGETHER);

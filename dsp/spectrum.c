@@ -209,7 +209,7 @@ static double mean_of(const float *x, size_t n)
 EMG_VECTORISED static void taper_slice(const float *x, size_t n, double mean, unsigned k, unsigned last,
                                        fftwf_complex *one, fftwf_complex *two)
 {
-    emg_quad step_re, step_im;
+    emg_quad step_re = {0.0}, step_im = {0.0};
     for (unsigned i = 0; i < EMG_QUAD; i++) {
         const double step = k + i <= last ? pi * (double)(k + i) / (double)(n + 1) : 0.0;
         step_re[i] = cos(step);

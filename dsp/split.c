@@ -7,7 +7,6 @@
 enum { TOGETHER = 4 };
 
 typedef float floats __attribute__((vector_size(TOGETHER * sizeof(float)), aligned(4), may_alias));
-typedef int places __attribute__((vector_size(TOGETHER * sizeof(int))));
 
 static bool are_neighbours(const struct emg_split *wanted)
 {
@@ -22,7 +21,6 @@ static size_t split_four(const float *x, size_t n_channels, size_t n, const stru
                          float *const y[TOGETHER])
 {
     const floats scale = {wanted[0].scale, wanted[1].scale, wanted[2].scale, wanted[3].scale};
-    const places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, left = {0, 1, 4, 5}, right = {2, 3, 6, 7};
     size_t i = 0;
 
     for (; i + TOGETHER <= n; i += TOGETHER, x += TOGETHER * n_channels) {
@@ -30,12 +28,14 @@ static size_t split_four(const float *x, size_t n_channels, size_t n, const stru
         const floats b = scale * *(const floats *)(const void *)(x + n_channels);
         const floats c = scale * *(const floats *)(const void *)(x + 2 * n_channels);
         const floats d = scale * *(const floats *)(const void *)(x + 3 * n_channels);
-        const floats ab = __builtin_shuffle(a, b, low), cd = __builtin_shuffle(c, d, low);
-        const floats ab2 = __builtin_shuffle(a, b, high), cd2 = __builtin_shuffle(c, d, high);
-        *(floats *)(void *)(y[0] + i) = __builtin_shuffle(ab, cd, left);
-        *(floats *)(void *)(y[1] + i) = __builtin_shuffle(ab, cd, right);
-        *(floats *)(void *)(y[2] + i) = __builtin_shuffle(ab2, cd2, left);
-        *(floats *)(void *)(y[3] + i) = __builtin_shuffle(ab2, cd2, right);
+        const floats ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                     cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+        const floats ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                     cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        *(floats *)(void *)(y[0] + i) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+        *(floats *)(void *)(y[1] + i) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        *(floats *)(void *)(y[2] + i) = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+        *(floats *)(void *)(y[3] + i) = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
     }
     return i;
 }
