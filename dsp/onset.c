@@ -1,5 +1,6 @@
 #include "dsp/onset.h"
 
+#include "dsp/distribution.h"
 #include "dsp/simd.h"
 
 #include <float.h>
@@ -13,9 +14,6 @@ static const double STEP_S = 0.01;
  * spike from being a contraction. */
 enum {
     WINDOW = 5,       /* of the RMS level */
-    HISTORY = 3000,   /* of the levels that noise is taken from */
-    RECENT = 1000,    /* of the levels that activity is taken from */
-    SETTLING = 30,    /* levels that may come from the transient of a filter */
     LONG_KNOWN = 300, /* levels needed before a stretch without contrast is a contraction */
     ONSET_HOLD = 6,   /* the level stays above for this long after it first was */
     OFFSET_HOLD = 5,  /* the level stays below for this long after it first was */
@@ -24,20 +22,12 @@ enum {
     MARGIN = 5, /* between a contraction and quiet rest */
 };
 
-/* Histogram of the levels in dB re 1 uV. */
-static const double BIN_DB = 0.25;
-static const double LOWEST_DB = -60.0;
-static const double NEPER = 0.11512925464970229; /* in a dB, ln(10) / 20 */
-enum { BINS = 720 };
-
-static const double NOISE_QUANTILE = 0.1;
-static const double NOISE_LIMIT_DB = 6.0206; /* above that quantile, twice it: levels up to here are noise */
-static const double LOWEST_BEGIN = 2.0;      /* x noise that is well known */
-static const double BANDWIDTH_HZ = 193;      /* of the noise at the least, for its degrees of freedom */
-static const double END = 0.5;               /* x the level at which a contraction begins, */
-static const double LOWEST_END = 0.75;       /* but not below this x the lowest at which one may begin */
-static const double APART = 30.0;            /* at most, the powers that an edge is dated by */
-static const double QUIET = 2.0;             /* x noise: rest up to here is quiet */
+static const double LOWEST_BEGIN = 2.0; /* x noise that is well known */
+static const double BANDWIDTH_HZ = 193; /* of the noise at the least, for its degrees of freedom */
+static const double END = 0.5;          /* x the level at which a contraction begins, */
+static const double LOWEST_END = 0.75;  /* but not below this x the lowest at which one may begin */
+static const double APART = 30.0;       /* at most, the powers that an edge is dated by */
+static const double QUIET = 2.0;        /* x noise: rest up to here is quiet */
 
 static const double CONTRAST = 2.5;        /* of the 90 % to the 10 % quantile */
 static const double CONTRACTION_UV = 10.0; /* median level above which a stretch without contrast is active */
@@ -47,16 +37,6 @@ static const double RESUME = 1.0 / 2.0, CEASE = 1.0 / 3.0; /* x its 10 % quantil
 struct thresholds {
     double begin_uv, end_uv, rest_uv;
 };
-
-/* Where a quantile lies in a histogram: kept from step to step, since it moves little. */
-struct quantile {
-    double share;
-    size_t bin, below; /* the bin it was found in, and the levels in those below */
-    double inside;     /* how far inside the bin it lies, 0..1 */
-};
-
-/* Of all the history: low, high, middle. */
-enum { LOW, HIGH, MIDDLE, QUANTILES };
 
 struct emg_onset {
     enum emg_onset_mode mode;
@@ -71,13 +51,7 @@ struct emg_onset {
     double energy[WINDOW]; /* of the newest complete steps, a ring */
     size_t steps;          /* complete since the beginning or an interruption */
 
-    uint16_t history[HISTORY]; /* bins of the newest levels, a ring */
-    size_t history_at, history_count;
-    uint16_t settling[SETTLING]; /* bins of the first levels */
-    size_t recent_count;
-    uint16_t histogram[BINS], recent[BINS];         /* of all the history, and of its newest part */
-    struct quantile quantiles[QUANTILES], activity; /* of either */
-    double bin_uv2[BINS];                           /* power at the centre of a bin */
+    struct emg_distribution *levels;
     struct thresholds thresholds;
     double given_uv; /* noise level from outside; NaN: none */
     double noise_uv;
@@ -109,12 +83,12 @@ enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_c
     q->delay_samples = DELAY * q->step_samples;
     q->square = calloc(q->delay_samples, sizeof *q->square);
     q->number = calloc(q->delay_samples, sizeof *q->number);
-    if (!q->square || !q->number) {
+    const enum emg_error error =
+        q->square && q->number ? emg_distribution_create(&q->levels) : EMG_ERROR_MEMORY;
+    if (error != EMG_OK) {
         emg_onset_destroy(q);
-        return EMG_ERROR_MEMORY;
+        return error;
     }
-    for (size_t i = 0; i < BINS; i++)
-        q->bin_uv2[i] = pow(10.0, (LOWEST_DB + ((double)i + 0.5) * BIN_DB) / 10.0);
     emg_onset_reset(q);
     *out = q;
     return EMG_OK;
@@ -123,118 +97,6 @@ enum emg_error emg_onset_create(struct emg_onset **out, const struct emg_onset_c
 size_t emg_onset_delay(const struct emg_onset *q)
 {
     return q->mode == EMG_ONSET_STATIC ? 0 : q->delay_samples;
-}
-
-static uint16_t bin_of(double level_uv)
-{
-    const double bin = (20.0 * log10(fmax(level_uv, 1e-30)) - LOWEST_DB) / BIN_DB;
-
-    return (uint16_t)fmin(fmax(bin, 0.0), BINS - 1.0);
-}
-
-static void take_out(uint16_t *histogram, uint16_t bin, struct quantile *quantiles, size_t n)
-{
-    histogram[bin]--;
-    for (size_t i = 0; i < n; i++)
-        quantiles[i].below -= bin < quantiles[i].bin;
-}
-
-static void put_in(uint16_t *histogram, uint16_t bin, struct quantile *quantiles, size_t n)
-{
-    histogram[bin]++;
-    for (size_t i = 0; i < n; i++)
-        quantiles[i].below += bin < quantiles[i].bin;
-}
-
-static void remember(struct emg_onset *q, uint16_t bin)
-{
-    if (q->history_count == HISTORY)
-        take_out(q->histogram, q->history[q->history_at], q->quantiles, QUANTILES);
-    else
-        q->history_count++;
-    if (q->recent_count == RECENT)
-        take_out(q->recent, q->history[(q->history_at + HISTORY - RECENT) % HISTORY], &q->activity, 1);
-    else
-        q->recent_count++;
-    q->history[q->history_at] = bin;
-    q->history_at = (q->history_at + 1) % HISTORY;
-    put_in(q->histogram, bin, q->quantiles, QUANTILES);
-    put_in(q->recent, bin, &q->activity, 1);
-}
-
-/* Keeps of the first levels those that belong to their quietest part, the 10 % quantile and 6 dB above it. */
-static void settle(struct emg_onset *q)
-{
-    enum { RANK = SETTLING / 10, LIMIT_BINS = 24 };
-    size_t quantile = BINS;
-    for (size_t i = 0; i < SETTLING; i++) {
-        size_t lower = 0;
-        for (size_t k = 0; k < SETTLING; k++)
-            lower += q->settling[k] <= q->settling[i];
-        if (lower >= RANK && q->settling[i] < quantile)
-            quantile = q->settling[i];
-    }
-    for (size_t i = 0; i < SETTLING; i++)
-        if (q->settling[i] <= quantile + LIMIT_BINS)
-            remember(q, q->settling[i]);
-}
-
-/* Of the levels [count] in a histogram; linear in dB inside the bin. */
-static double quantile_uv(const uint16_t *histogram, const double *bin_uv2, size_t count, struct quantile *at)
-{
-    const double wanted = at->share * (double)count;
-
-    while (at->bin > 0 && (double)at->below >= wanted)
-        at->below -= histogram[--at->bin];
-    while (at->bin < BINS - 1 && (double)(at->below + histogram[at->bin]) < wanted)
-        at->below += histogram[at->bin++];
-    at->inside = (wanted - (double)at->below) / histogram[at->bin];
-    /* e^x, of |x| up to half a bin, by its series: better than 1e-14. */
-    const double x = (at->inside - 0.5) * BIN_DB * NEPER;
-    const double e = 1.0 + x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))));
-    return sqrt(bin_uv2[at->bin]) * e;
-}
-
-struct noise {
-    double uv;
-    double levels; /* that it was estimated from */
-};
-
-typedef uint16_t counts __attribute__((vector_size(EMG_QUAD * sizeof(uint16_t)), aligned(2), may_alias));
-
-/* RMS of the levels in bins first to last. */
-EMG_VECTORISED static void average_levels(const uint16_t *histogram, const double *bin_uv2, size_t first,
-                                          size_t last, struct noise *noise)
-{
-    emg_quad powers = {0.0}, numbers = {0.0};
-    size_t bin = first;
-
-    for (; bin + EMG_QUAD <= last + 1; bin += EMG_QUAD) {
-        const counts *count = (const counts *)(const void *)(histogram + bin);
-        const emg_quad number = __builtin_convertvector(*count, emg_quad);
-        powers += number * emg_const_quads(bin_uv2 + bin)[0];
-        numbers += number;
-    }
-    double power = emg_quad_sum(&powers), number = emg_quad_sum(&numbers);
-    for (; bin <= last; bin++) {
-        power += histogram[bin] * bin_uv2[bin];
-        number += histogram[bin];
-    }
-    *noise = (struct noise){sqrt(power / number), number};
-}
-
-/* RMS of all levels that belong to the noise: unlike the quantile it has next to no bias. */
-static struct noise estimate_noise(const struct emg_onset *q)
-{
-    const struct quantile *low = &q->quantiles[LOW];
-    const size_t limit = (size_t)((double)low->bin + low->inside + NOISE_LIMIT_DB / BIN_DB);
-    size_t first = low->bin;
-    struct noise noise;
-
-    for (size_t below = low->below; below > 0;)
-        below -= q->histogram[--first];
-    average_levels(q->histogram, q->bin_uv2, first, limit < BINS ? limit : BINS - 1, &noise);
-    return noise;
 }
 
 /* LOWEST_BEGIN for a noise level that is known; for an estimated one the factor that noise exceeds as seldom.
@@ -258,8 +120,7 @@ static double begin_factor(double levels)
  * low SNR no lower than false alarms allow. */
 static void set_thresholds(struct emg_onset *q, double noise_uv, double lowest_uv)
 {
-    const double activity_uv =
-        q->recent_count > 0 ? quantile_uv(q->recent, q->bin_uv2, q->recent_count, &q->activity) : 0.0;
+    const double activity_uv = emg_distribution_activity_uv(q->levels);
     const double begin_uv = fmax(lowest_uv, noise_uv + q->share * (activity_uv - noise_uv));
     q->thresholds = (struct thresholds){begin_uv, fmax(END * begin_uv, LOWEST_END * lowest_uv), noise_uv};
 }
@@ -270,17 +131,16 @@ static void update_thresholds(struct emg_onset *q)
         set_thresholds(q, q->given_uv, LOWEST_BEGIN * q->given_uv);
         return;
     }
-    const double low_uv = quantile_uv(q->histogram, q->bin_uv2, q->history_count, &q->quantiles[LOW]);
-    const double high_uv = quantile_uv(q->histogram, q->bin_uv2, q->history_count, &q->quantiles[HIGH]);
-    const bool lacks_contrast =
-        q->mode == EMG_ONSET_AUTO && high_uv < CONTRAST * low_uv &&
-        quantile_uv(q->histogram, q->bin_uv2, q->history_count, &q->quantiles[MIDDLE]) > CONTRACTION_UV;
-    if (lacks_contrast && q->history_count >= LONG_KNOWN) {
+    const double low_uv = emg_distribution_low_uv(q->levels);
+    const bool lacks_contrast = q->mode == EMG_ONSET_AUTO &&
+                                emg_distribution_high_uv(q->levels) < CONTRAST * low_uv &&
+                                emg_distribution_middle_uv(q->levels) > CONTRACTION_UV;
+    if (lacks_contrast && emg_distribution_count(q->levels) >= LONG_KNOWN) {
         q->thresholds = (struct thresholds){RESUME * low_uv, CEASE * low_uv, CEASE * low_uv};
         q->noise_uv = NAN;
         return;
     }
-    const struct noise noise = estimate_noise(q);
+    const struct emg_distribution_noise noise = emg_distribution_noise(q->levels);
     set_thresholds(q, noise.uv, begin_factor(noise.levels) * noise.uv);
     q->noise_uv = lacks_contrast ? (double)NAN : noise.uv;
 }
@@ -431,14 +291,8 @@ static void complete_step(struct emg_onset *q)
     for (size_t i = 0; i < WINDOW; i++)
         sum += q->energy[i];
     const double level_uv = sqrt(sum / (double)(WINDOW * q->step_samples));
-    const size_t levels = q->steps - WINDOW + 1;
-    if (levels <= SETTLING)
-        q->settling[levels - 1] = bin_of(level_uv);
-    else
-        remember(q, bin_of(level_uv));
-    if (levels == SETTLING)
-        settle(q);
-    if (levels < SETTLING && isnan(q->given_uv))
+    emg_distribution_execute(q->levels, level_uv);
+    if (!emg_distribution_is_settled(q->levels) && isnan(q->given_uv))
         return;
     update_thresholds(q);
     decide(q, level_uv);
@@ -527,6 +381,7 @@ void emg_onset_interrupt(struct emg_onset *q)
     mark(q, q->delay_samples, EMG_ONSET_UNSURE);
     q->in_step = 0;
     q->steps = 0;
+    emg_distribution_begin(q->levels);
     q->active = false;
     q->run = 0;
     q->peak_uv = 0.0;
@@ -539,15 +394,7 @@ void emg_onset_reset(struct emg_onset *q)
 {
     q->last_written = 0;
     emg_onset_interrupt(q);
-    memset(q->history, 0, sizeof q->history);
-    memset(q->histogram, 0, sizeof q->histogram);
-    memset(q->recent, 0, sizeof q->recent);
-    q->quantiles[LOW] = (struct quantile){.share = NOISE_QUANTILE};
-    q->quantiles[HIGH] = q->activity = (struct quantile){.share = 1.0 - NOISE_QUANTILE};
-    q->quantiles[MIDDLE] = (struct quantile){.share = 0.5};
-    q->history_at = 0;
-    q->history_count = 0;
-    q->recent_count = 0;
+    emg_distribution_reset(q->levels);
     q->thresholds = (struct thresholds){0.0, 0.0, 0.0};
     q->given_uv = NAN;
     q->noise_uv = NAN;
@@ -557,6 +404,7 @@ void emg_onset_destroy(struct emg_onset *q)
 {
     if (!q)
         return;
+    emg_distribution_destroy(q->levels);
     free(q->square);
     free(q->number);
     free(q);

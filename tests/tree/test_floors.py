@@ -7,7 +7,7 @@ import tempfile
 
 # Floors from the ground up; the first pattern that fits a file (without its ending) counts.
 FLOORS = [
-    (0, r"dsp/(delay|error|fir|measure|phasor|realtime|simd)"),
+    (0, r"dsp/(delay|distribution|error|fir|measure|phasor|realtime|simd)"),
     (2, r"dsp/(muscle|muscle_chain|muscle_measure|muscle_state|contractions|course|noise|pool|spectral|leg|mains|stride)"),
     (1, r"dsp/\w+"),
     (5, r"daemon/main"),
