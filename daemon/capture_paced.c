@@ -43,6 +43,7 @@ static void *deliver(void *argument)
     const double frames_per_ns = capture->info.rate_hz * paced->speed / 1e9;
     float samples[LARGEST_BLOCK_SAMPLES];
 
+    (void)pthread_setname_np(pthread_self(), "emgd capture");
     while (!atomic_load_explicit(&paced->stop, memory_order_relaxed)) {
         const size_t got = paced->read(paced->context, samples, n, &capture->failure);
         if (got == 0)

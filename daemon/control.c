@@ -259,6 +259,7 @@ static void serve(struct emg_control *c, struct request *request)
 static void *run(void *argument)
 {
     struct emg_control *c = argument;
+    (void)pthread_setname_np(pthread_self(), "emgd control");
     while (!atomic_load_explicit(&c->stop, memory_order_relaxed)) {
         zmq_pollitem_t item = {.socket = c->socket, .events = ZMQ_POLLIN};
         if (zmq_poll(&item, 1, POLL_MS) <= 0)

@@ -212,6 +212,7 @@ static void take_subscriptions(struct emg_publisher *p)
 static void *run(void *argument)
 {
     struct emg_publisher *p = argument;
+    (void)pthread_setname_np(pthread_self(), "emgd publisher");
     for (;;) {
         /* read before the ring, so that what was put there before the stop is still published */
         const bool stop = atomic_load_explicit(&p->stop, memory_order_acquire);
