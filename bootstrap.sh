@@ -12,7 +12,7 @@ build_packages="gcc libc6-dev cmake ninja-build pkg-config
   libfftw3-dev libzmq3-dev libjansson-dev libconfuse-dev libsndfile1-dev libedf-dev libsoundio-dev libpulse-dev libwebsockets-dev libncurses-dev"
 test_packages="$build_packages git clang clang-format clang-tidy cppcheck libclang-rt-14-dev llvm-14 libcmocka-dev python3
   python3-zmq python3-jsonschema python3-numpy python3-scipy python3-mne pulseaudio pulseaudio-utils libasound2-plugins alsa-utils util-linux
-  python3-mypy python3-pip python3-venv python3-setuptools python3-wheel python3-matplotlib chromium tmux valgrind
+  python3-mypy python3-pip python3-venv python3-setuptools python3-wheel python3-matplotlib chromium time tmux valgrind
   libjack-jackd2-dev libsoxr-dev libliquid-dev"
 
 fail() { echo "bootstrap.sh: $*" >&2; exit 1; }
