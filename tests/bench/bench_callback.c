@@ -4,8 +4,8 @@
  *   bench_callback [CALLS]                                   default: 100000 of each number of channels
  *
  * Prints percentiles of a call's duration, and the system calls in it: a child process in which the kernel
- * kills whoever makes one, lives through as many calls (0; otherwise 1, for one or
- * more). That the kernel would, another child shows. */
+ * kills whoever makes one, lives through as many calls: then it is 0, otherwise 1 for one or more. That the
+ * kernel does kill, another child shows. */
 #include "daemon/soundio_read.h"
 
 #include "daemon/clock.h"
@@ -132,12 +132,12 @@ static void measure(unsigned channels, int64_t *spent_ns, int calls)
     if (reader.writer.next_frame != (uint64_t)FRAMES * (uint64_t)calls)
         fail("frames are missing");
     qsort(spent_ns, (size_t)calls, sizeof *spent_ns, ascending);
+    const int64_t median_ns = spent_ns[calls / 2], late_ns = spent_ns[(size_t)calls * 99 / 100];
     char what[64];
     (void)snprintf(what, sizeof what, "capture callback, %d frames of %u channels", FRAMES, channels);
     printf("{\"what\": \"%s, p50\", \"figure\": %.2f, \"unit\": \"us\", \"reach\": \"<= 1 us\"}\n", what,
-           1e-3 * (double)spent_ns[calls / 2]);
-    printf("{\"what\": \"%s, p99\", \"figure\": %.2f, \"unit\": \"us\"}\n", what,
-           1e-3 * (double)spent_ns[(size_t)calls * 99 / 100]);
+           1e-3 * (double)median_ns);
+    printf("{\"what\": \"%s, p99\", \"figure\": %.2f, \"unit\": \"us\"}\n", what, 1e-3 * (double)late_ns);
     if (survives(0, true))
         fail("the kernel lets a system call through");
     printf("{\"what\": \"%s, system calls\", \"figure\": %d, \"unit\": \"\", \"reach\": \"0\"}\n", what,

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     double *spent_s = malloc(n * sizeof *spent_s);
     if (n == 0 || block == NULL || spent_s == NULL) {
         fprintf(stderr, "usage: bench_hop [SECONDS]\n");
-        return 1;
+        exit(1);
     }
     uint64_t messages = 0;
     struct emg_analysis *a = emg_workload_analysis(&workload, &messages);
