@@ -7,6 +7,7 @@
 #include "clients/report_progress.h"
 #include "clients/report_settings.h"
 #include "clients/report_sidecar.h"
+#include "clients/report_windows.h"
 #include "daemon/analysis.h"
 #include "daemon/config.h"
 #include "daemon/montage.h"
@@ -29,7 +30,8 @@ struct run {
     struct emg_script *script; /* NULL: the recording tells of nothing */
     struct emg_analysis *analysis;
     struct emg_report_output *output;
-    struct emg_report *report; /* NULL: lines are written as they come */
+    struct emg_report *report;          /* NULL: lines are written as they come */
+    struct emg_report_windows *windows; /* NULL: the analysis is asked for */
     struct emg_report_progress progress;
     struct emg_wire wire;
     struct emg_report_settings recorded;
@@ -61,13 +63,17 @@ static enum emg_error analyse(struct run *run, struct emg_problem *problem)
     const uint64_t first_frame = emg_analysis_next_frame(run->analysis);
     enum emg_error error = EMG_OK;
     block->first_frame = first_frame;
-    emg_analysis_tell_state(run->analysis, EMG_STREAM_WAITING);
+    if (run->windows == NULL)
+        emg_analysis_tell_state(run->analysis, EMG_STREAM_WAITING);
     do {
         block->first_frame += block->n_frames;
         block->n_frames = (uint32_t)emg_recording_read(run->recording, block->samples,
                                                        BLOCK_SAMPLES / run->info.n_channels, &error, problem);
         block->last = block->n_frames == 0;
-        emg_analysis_execute(run->analysis, block);
+        if (run->windows != NULL)
+            emg_report_windows_execute(run->windows, block->samples, block->n_frames);
+        else
+            emg_analysis_execute(run->analysis, block);
         emg_report_progress_tell(&run->progress, (double)(block->first_frame - first_frame));
         if (emg_report_output_is_interrupted(run->output))
             error = emg_problem_set(problem, EMG_ERROR_IO, "interrupted");
@@ -135,6 +141,16 @@ static enum emg_error write_lines(struct run *run, struct emg_problem *problem)
     return analyse(run, problem);
 }
 
+static enum emg_error write_windows(struct run *run, const struct emg_report_options *options,
+                                    struct emg_problem *problem)
+{
+    run->lines = emg_report_output_file(run->output, NULL);
+    const enum emg_error error =
+        emg_report_windows_create(&run->windows, &run->config, &run->info, &run->montage, run->script,
+                                  options->window_s, options->overlap, run->lines, problem);
+    return error == EMG_OK ? analyse(run, problem) : error;
+}
+
 static enum emg_error write_report(struct run *run, const struct emg_report_options *options,
                                    struct emg_problem *problem)
 {
@@ -157,16 +173,31 @@ static enum emg_error write_report(struct run *run, const struct emg_report_opti
     return EMG_OK;
 }
 
+static enum emg_error write_to(struct run *run, const struct emg_report_options *options,
+                               struct emg_problem *problem)
+{
+    switch (options->format) {
+    case EMG_REPORT_JSONL:
+        return write_lines(run, problem);
+    case EMG_REPORT_WINDOWS:
+        return write_windows(run, options, problem);
+    case EMG_REPORT_CSV:
+    case EMG_REPORT_HTML:
+        break;
+    }
+    return write_report(run, options, problem);
+}
+
 static int carry_out(struct run *run, const struct emg_report_options *options, struct emg_problem *problem)
 {
     const int code = prepare(run, options, problem);
     if (code != EXIT_DONE)
         return code;
-    const bool lines = options->format == EMG_REPORT_JSONL;
+    const bool lines = options->format == EMG_REPORT_JSONL || options->format == EMG_REPORT_WINDOWS;
     emg_analysis_wire(run->analysis, &run->wire);
     emg_report_progress_begin(&run->progress, lines && options->output == NULL, run->info.rate_hz,
                               (double)run->info.n_frames);
-    enum emg_error error = lines ? write_lines(run, problem) : write_report(run, options, problem);
+    enum emg_error error = write_to(run, options, problem);
     emg_report_progress_end(&run->progress);
     if (error == EMG_OK)
         error = emg_report_output_commit(run->output, problem);
@@ -188,6 +219,7 @@ int main(int argc, char **argv)
     const int code = carry_out(run, &options, &problem);
     if (code != EXIT_DONE)
         (void)fprintf(stderr, "emgreport: %s\n", problem.text);
+    emg_report_windows_destroy(run->windows);
     emg_report_destroy(run->report);
     emg_analysis_destroy(run->analysis);
     emg_script_destroy(run->script);

@@ -5,15 +5,28 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OPTION_CONFIG = 1, OPTION_FORMAT, OPTION_SET, OPTION_HELP, OPTION_VERSION };
+enum {
+    OPTION_CONFIG = 1,
+    OPTION_FORMAT,
+    OPTION_OVERLAP,
+    OPTION_SET,
+    OPTION_WINDOW,
+    OPTION_HELP,
+    OPTION_VERSION
+};
+
+static const double SHORTEST_S = 0.1, LONGEST_S = 5, MOST_OVERLAP_PERCENT = 95;
 
 static void print_help(void)
 {
     (void)fputs(
-        "Usage: emgreport RECORDING [--config FILE] [--set KEY=VALUE]... [--format html|csv|jsonl] [-o OUT]\n"
+        "Usage: emgreport RECORDING [--config FILE] [--set KEY=VALUE]... [--format html|csv|jsonl|windows] "
+        "[-o "
+        "OUT]\n"
         "       emgreport --version | --help\n"
         "\n"
         "Analyses a recording (BDF, EDF, WAV, W64, RF64, FLAC) as emgd does live, as fast as it goes. What "
@@ -26,6 +39,13 @@ static void print_help(void)
         "  --format csv     tables for a statistics program, in a directory (see below); needs -o\n"
         "  --format jsonl   the lines that 'emgctl watch' would have shown live\n"
         "                   (default: html when OUT ends in .html or .htm, else jsonl)\n"
+        "  --format windows a line of CSV for each muscle and Hann window: its middle, RMS, power, MDF, MNF "
+        "and "
+        "ln of\n"
+        "                   the spectral index FInsm5 without a baseline; all signal alike, nothing gated, "
+        "for\n"
+        "                   comparison with other work\n"
+        "  --window SECONDS --overlap PERCENT  of these windows (default: 1 and 50)\n"
         "  -o OUT           write to this file instead of standard output, or for csv to this new "
         "directory.\n"
         "                   It appears when it is complete, readable by its owner only; a failed run leaves\n"
@@ -62,8 +82,10 @@ static bool ends_in(const char *text, const char *end)
 
 static bool find_format(const char *name, enum emg_report_format *format)
 {
-    static const char *const names[] = {
-        [EMG_REPORT_JSONL] = "jsonl", [EMG_REPORT_CSV] = "csv", [EMG_REPORT_HTML] = "html"};
+    static const char *const names[] = {[EMG_REPORT_JSONL] = "jsonl",
+                                        [EMG_REPORT_CSV] = "csv",
+                                        [EMG_REPORT_HTML] = "html",
+                                        [EMG_REPORT_WINDOWS] = "windows"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0) {
             *format = (enum emg_report_format)i;
@@ -84,7 +106,7 @@ static enum emg_report_parsed check(struct emg_report_options *options, const ch
     if (format == NULL)
         format = output != NULL && (ends_in(output, ".html") || ends_in(output, ".htm")) ? "html" : "jsonl";
     if (!find_format(format, &options->format))
-        return usage(format, "no such format; there are html, csv and jsonl");
+        return usage(format, "no such format; there are html, csv, jsonl and windows");
     if (options->format == EMG_REPORT_CSV && output == NULL)
         return usage("--format csv", "needs -o DIRECTORY, since it is several tables");
     if (output != NULL && output[0] == '\0')
@@ -98,17 +120,35 @@ static enum emg_report_parsed check(struct emg_report_options *options, const ch
     return EMG_REPORT_GO_ON;
 }
 
+/* Reads all of text as a number from low to high. */
+static bool read_number(const char *text, double low, double high, double *number)
+{
+    char *end;
+    *number = strtod(text, &end);
+    return end != text && *end == '\0' && *number >= low && *number <= high;
+}
+
+static bool read_overlap(const char *text, double *overlap)
+{
+    double percent;
+    const bool is_read = read_number(text, 0, MOST_OVERLAP_PERCENT, &percent);
+    *overlap = percent / 100;
+    return is_read;
+}
+
 enum emg_report_parsed emg_report_parse(struct emg_report_options *options, int argc, char **argv)
 {
     static const struct option table[] = {
         {"config", required_argument, NULL, OPTION_CONFIG},
         {"format", required_argument, NULL, OPTION_FORMAT},
+        {"overlap", required_argument, NULL, OPTION_OVERLAP},
         {"set", required_argument, NULL, OPTION_SET},
+        {"window", required_argument, NULL, OPTION_WINDOW},
         {"help", no_argument, NULL, OPTION_HELP},
         {"version", no_argument, NULL, OPTION_VERSION},
         {NULL, 0, NULL, 0},
     };
-    *options = (struct emg_report_options){.recording = NULL};
+    *options = (struct emg_report_options){.window_s = 1, .overlap = 0.5};
     const char *format = NULL;
     opterr = 0;
     int option = 0;
@@ -119,6 +159,14 @@ enum emg_report_parsed emg_report_parse(struct emg_report_options *options, int 
             break;
         case OPTION_FORMAT:
             format = optarg;
+            break;
+        case OPTION_WINDOW:
+            if (!read_number(optarg, SHORTEST_S, LONGEST_S, &options->window_s))
+                return usage("--window", "takes seconds, 0.1 to 5");
+            break;
+        case OPTION_OVERLAP:
+            if (!read_overlap(optarg, &options->overlap))
+                return usage("--overlap", "takes percent, 0 to 95");
             break;
         case OPTION_SET:
             if (options->n_settings == EMG_REPORT_SETTINGS_MAX)

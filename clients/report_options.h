@@ -8,7 +8,7 @@
 
 enum { EMG_REPORT_SETTINGS_MAX = 256 };
 
-enum emg_report_format { EMG_REPORT_JSONL, EMG_REPORT_CSV, EMG_REPORT_HTML };
+enum emg_report_format { EMG_REPORT_JSONL, EMG_REPORT_CSV, EMG_REPORT_HTML, EMG_REPORT_WINDOWS };
 
 enum emg_report_parsed {
     EMG_REPORT_GO_ON,
@@ -20,6 +20,7 @@ struct emg_report_options {
     const char *recording, *config;
     const char *output; /* NULL: standard output */
     enum emg_report_format format;
+    double window_s, overlap;                          /* of the windows; the latter a share */
     const char *settings[EMG_REPORT_SETTINGS_MAX + 1]; /* the recording as source.spec comes last */
     size_t n_settings;
     char spec[EMG_PATH_SIZE + 32];

@@ -15,6 +15,7 @@ enum {
     SHORT = 25,    /* hops of the short search, for a line that has just appeared */
     FEWEST = 8,    /* hops below which nothing is decided */
     FFT = 256,     /* of the search: 2.5 points a resolution cell or more */
+    GRID = 1024,   /* frequencies of the search at most, for hops of 0.1 s and all harmonics */
     SETTLING = 4,  /* refinements from the grid's point to the maximum */
 };
 
@@ -66,9 +67,9 @@ struct emg_mains_fit {
     struct row half[HISTORY];      /* powers at (k + 1/2) x nominal, likewise */
     size_t at, known;              /* newest hop; hops up to it that may be used */
 
-    double weight[HISTORY];          /* of the hops in a fit, newest first */
-    fftwf_complex *series;           /* [FFT] */
-    fftwf_complex *lines[HARMONICS]; /* [FFT] */
+    double weight[HISTORY];       /* of the hops in a fit, newest first */
+    fftwf_complex *series, *line; /* [FFT] one harmonic's hops, and their transform */
+    double (*ratio)[FFT];         /* [harmonics] likelihood of a line against none, by its frequency */
     fftwf_plan transform;
 
     bool locked, turn;
@@ -85,16 +86,13 @@ static bool config_is_valid(const struct emg_mains_fit_config *c)
 static enum emg_error allocate(struct emg_mains_fit *q)
 {
     q->series = fftwf_alloc_complex(FFT);
-    if (!q->series)
+    q->line = fftwf_alloc_complex(FFT);
+    q->ratio = calloc(q->harmonics, sizeof *q->ratio);
+    if (!q->series || !q->line || !q->ratio)
         return EMG_ERROR_MEMORY;
-    for (size_t k = 0; k < q->harmonics; k++) {
-        q->lines[k] = fftwf_alloc_complex(FFT);
-        if (!q->lines[k])
-            return EMG_ERROR_MEMORY;
-        memset(q->lines[k], 0, FFT * sizeof *q->lines[k]);
-    }
     memset(q->series, 0, FFT * sizeof *q->series);
-    q->transform = fftwf_plan_dft_1d(FFT, q->series, q->lines[0], FFTW_FORWARD, FFTW_ESTIMATE);
+    memset(q->line, 0, FFT * sizeof *q->line);
+    q->transform = fftwf_plan_dft_1d(FFT, q->series, q->line, FFTW_FORWARD, FFTW_ESTIMATE);
     return q->transform ? EMG_OK : EMG_ERROR_MEMORY;
 }
 
@@ -419,58 +417,65 @@ struct candidate {
     double line[HARMONICS]; /* as in a fit */
 };
 
-/* Power of the mean of harmonic k at frequency_hz, from its transformed series. A hop is a whole number of
- * cycles of nominal only up to its rounding to samples. */
-static double power_at(const struct emg_mains_fit *q, size_t k, double frequency_hz)
+/* Transforms the weighted series of harmonic k, and writes the likelihood ratio of a line against none at
+ * each of its bins to ratio [FFT]. */
+EMG_VECTORISED static void transform_series(struct emg_mains_fit *q, size_t k, size_t hops,
+                                            double independent, const double *half, double *ratio)
 {
-    const long bin = lround((double)(k + 1) * frequency_hz * FFT * q->hop_s);
-    const fftwf_complex *z = q->lines[k] + bin % FFT;
+    const double dof = independent - 1.0 + PRIOR_DOF, beside_uv2 = beside(q, half, k);
+    const double unbiased = independent / (independent - 1.0);
+    double total = 0.0;
 
-    return (double)(*z)[0] * (double)(*z)[0] + (double)(*z)[1] * (double)(*z)[1];
+    for (size_t age = 0; age < hops; age++) {
+        const struct complex_row *z = &q->z[place_of(q, age)];
+        q->series[hops - 1 - age][0] = (float)(q->weight[age] * z->re[k]);
+        q->series[hops - 1 - age][1] = (float)(q->weight[age] * z->im[k]);
+        total += q->weight[age] * q->weight[age] * power_of(z, k) * q->overlap;
+    }
+    memset(q->series + hops, 0, (FFT - hops) * sizeof *q->series);
+    fftwf_execute_dft(q->transform, q->series, q->line);
+    for (size_t bin = 0; bin < FFT; bin++) {
+        const double re = (double)q->line[bin][0], im = (double)q->line[bin][1];
+        const double p = re * re + im * im, left = total - p / independent;
+        const double own = (left > 0.0 ? left : 0.0) * unbiased;
+        ratio[bin] = 1.0 + p / (join(independent, own, beside_uv2) * dof);
+    }
 }
 
-/* The most likely frequency in the whole range, by the newest hops. The grid is that of the highest harmonic.
- */
+/* The most likely frequency in the whole range, by the newest hops. The grid is that of the highest harmonic;
+ * a hop is a whole number of cycles of nominal only up to its rounding to samples. */
 static struct candidate search(struct emg_mains_fit *q, size_t hops)
 {
     struct candidate found = {.frequency_hz = q->nominal_hz};
     const double independent = weight_hops(q, hops);
-    double total[HARMONICS] = {0.0}, half[HARMONICS], best = 0.0;
+    double half[HARMONICS], best = 0.0;
     if (!(independent > 1.5))
         return found;
 
+    const double step_hz = 1.0 / (FFT * q->hop_s * (double)q->harmonics);
+    const size_t points = 2 * (size_t)lround(RANGE_HZ / step_hz) + 1;
+    const double lowest_hz = q->nominal_hz - (double)(points / 2) * step_hz;
+    double likelihood[GRID];
+    for (size_t i = 0; i < points; i++)
+        likelihood[i] = 1.0;
     variance_between(q, hops, half);
     for (size_t k = 0; k < q->harmonics; k++) {
-        for (size_t age = 0; age < hops; age++) {
-            const struct complex_row *z = &q->z[place_of(q, age)];
-            q->series[hops - 1 - age][0] = (float)(q->weight[age] * z->re[k]);
-            q->series[hops - 1 - age][1] = (float)(q->weight[age] * z->im[k]);
-            total[k] += q->weight[age] * q->weight[age] * power_of(z, k) * q->overlap;
-        }
-        memset(q->series + hops, 0, (FFT - hops) * sizeof *q->series);
-        fftwf_execute_dft(q->transform, q->series, q->lines[k]);
+        const double first = (double)(k + 1) * lowest_hz * FFT * q->hop_s + 0.5; /* truncation rounds */
+        const double step = (double)(k + 1) * step_hz * FFT * q->hop_s;
+        transform_series(q, k, hops, independent, half, q->ratio[k]);
+        for (size_t i = 0; i < points; i++)
+            likelihood[i] *= q->ratio[k][(size_t)(first + (double)i * step) % FFT];
     }
-
+    for (size_t i = 0; i < points; i++)
+        if (likelihood[i] > best) {
+            best = likelihood[i];
+            found.frequency_hz = lowest_hz + (double)i * step_hz;
+        }
     const double dof = independent - 1.0 + PRIOR_DOF;
-    const double step_hz = 1.0 / (FFT * q->hop_s * (double)q->harmonics);
-    const long steps = lround(RANGE_HZ / step_hz);
-    for (long i = -steps; i <= steps; i++) {
-        const double frequency_hz = q->nominal_hz + (double)i * step_hz;
-        double ratio[HARMONICS], likelihood = 1.0;
-        for (size_t k = 0; k < q->harmonics; k++) {
-            const double p = power_at(q, k, frequency_hz);
-            const double own = fmax(total[k] - p / independent, 0.0) * independent / (independent - 1.0);
-            ratio[k] = 1.0 + p / (join(independent, own, beside(q, half, k)) * dof);
-            likelihood *= ratio[k];
-        }
-        if (likelihood > best) {
-            best = likelihood;
-            found.frequency_hz = frequency_hz;
-            memcpy(found.line, ratio, q->harmonics * sizeof ratio[0]);
-        }
+    for (size_t k = 0; k < q->harmonics && best > 0.0; k++) {
+        const double bin = (double)(k + 1) * found.frequency_hz * FFT * q->hop_s + 0.5;
+        found.line[k] = dof * log(q->ratio[k][(size_t)bin % FFT]);
     }
-    for (size_t k = 0; k < q->harmonics; k++)
-        found.line[k] = best > 0.0 ? dof * log(found.line[k]) : 0.0;
     return found;
 }
 
@@ -559,8 +564,8 @@ void emg_mains_fit_destroy(struct emg_mains_fit *q)
         return;
     if (q->transform)
         fftwf_destroy_plan(q->transform);
-    for (size_t k = 0; k < q->harmonics; k++)
-        fftwf_free(q->lines[k]);
+    free(q->ratio);
+    fftwf_free(q->line);
     fftwf_free(q->series);
     free(q);
 }

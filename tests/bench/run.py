@@ -27,7 +27,7 @@ SOURCE_DIR = Path(__file__).resolve().parents[2]
 BENCH_DIR = SOURCE_DIR / "tests" / "bench"
 README = SOURCE_DIR / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-PROGRAMS = "PROGRAMS"  # the directory with the built programs
+PROGRAMS, BENCHMARKS = "PROGRAMS", "BENCHMARKS"  # the directories with the built programs
 BENCHES = {  # name of a program, or of a script: arguments, arguments of a quick run
     "bench_analysis": ([], ["4", "48000", "20", "3"]),
     "bench_hop": ([], ["60"]),
@@ -36,7 +36,7 @@ BENCHES = {  # name of a program, or of a script: arguments, arguments of a quic
     "bench_decimator": ([], []),
     "bench_fft": ([], []),
     "bench_publish": ([], []),
-    "bench_windows.py": ([], []),
+    "bench_windows.py": ([BENCHMARKS], [BENCHMARKS, "--quick"]),
     "bench_live.py": ([PROGRAMS], [PROGRAMS, "--quick"]),
     "bench_report.py": ([PROGRAMS], [PROGRAMS, "--quick"]),
 }
@@ -48,7 +48,8 @@ def command_of(name, build, arguments):
     """None when there is no such benchmark."""
     script = name.endswith(".py")
     path = BENCH_DIR / name if script else build / "bench" / name
-    arguments = [str(build / "bin") if argument == PROGRAMS else argument for argument in arguments]
+    directories = {PROGRAMS: str(build / "bin"), BENCHMARKS: str(build / "bench")}
+    arguments = [directories.get(argument, argument) for argument in arguments]
     return [*(["/usr/bin/python3", "-B"] if script else []), str(path), *arguments] if path.is_file() else None
 
 

@@ -1,0 +1,229 @@
+#include "dsp/windows.h"
+
+#include "dsp/simd.h"
+
+#include <fftw3.h>
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHANNELS_MAX = 64 };
+static const double SHORTEST = 64, LONGEST = 1048576; /* samples */
+static const double PI = 3.14159265358979323846;
+
+struct emg_windows {
+    struct emg_windows_config config;
+    size_t window, hop; /* samples */
+    size_t n_fft, n_bins;
+    double scale; /* from |F|^2 to a one-sided density */
+
+    float *newest; /* [n_channels][window] */
+    size_t held;   /* samples of each */
+    uint64_t first_sample;
+
+    float *weights;           /* [window] */
+    fftwf_complex *time;      /* [n_fft] a channel's window, and the next one's as the imaginary part */
+    fftwf_complex *frequency; /* [n_fft] */
+    fftwf_plan transform;
+    float *psd[2]; /* [n_bins] */
+};
+
+static bool config_is_valid(const struct emg_windows_config *c)
+{
+    const double samples = round(c->window_s * c->rate_hz);
+    return c->rate_hz > 0 && isfinite(c->rate_hz) && c->n_channels >= 1 && c->n_channels <= CHANNELS_MAX &&
+           samples >= SHORTEST && samples <= LONGEST && c->overlap >= 0 && c->overlap <= 0.95 &&
+           c->low_hz > 0 && c->high_hz > c->low_hz && c->high_hz <= c->rate_hz / 2;
+}
+
+static enum emg_error allocate(struct emg_windows *q)
+{
+    q->newest = calloc(q->config.n_channels * q->window, sizeof q->newest[0]);
+    q->weights = calloc(q->window, sizeof q->weights[0]);
+    q->psd[0] = calloc(q->n_bins, sizeof q->psd[0][0]);
+    q->psd[1] = calloc(q->n_bins, sizeof q->psd[1][0]);
+    q->time = fftwf_alloc_complex(q->n_fft);
+    q->frequency = fftwf_alloc_complex(q->n_fft);
+    if (!q->newest || !q->weights || !q->psd[0] || !q->psd[1] || !q->time || !q->frequency)
+        return EMG_ERROR_MEMORY;
+    memset(q->time, 0, q->n_fft * sizeof q->time[0]);
+    memset(q->frequency, 0, q->n_fft * sizeof q->frequency[0]);
+    q->transform = fftwf_plan_dft_1d((int)q->n_fft, q->time, q->frequency, FFTW_FORWARD, FFTW_ESTIMATE);
+    return q->transform ? EMG_OK : EMG_ERROR_MEMORY;
+}
+
+static void design(struct emg_windows *q)
+{
+    double squares = 0;
+    for (size_t i = 0; i < q->window; i++) {
+        const double weight = 0.5 - 0.5 * cos(2 * PI * (double)i / (double)q->window);
+        q->weights[i] = (float)weight;
+        squares += weight * weight;
+    }
+    q->scale = 2 / (q->config.rate_hz * squares);
+}
+
+enum emg_error emg_windows_create(struct emg_windows **out, const struct emg_windows_config *config)
+{
+    *out = NULL;
+    if (!config_is_valid(config))
+        return EMG_ERROR_ARGUMENT;
+    struct emg_windows *q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return EMG_ERROR_MEMORY;
+    q->config = *config;
+    q->window = (size_t)lround(config->window_s * config->rate_hz);
+    q->hop = (size_t)fmax(1, round((double)q->window * (1 - config->overlap)));
+    for (q->n_fft = 1; q->n_fft < q->window;)
+        q->n_fft *= 2;
+    /* The bin behind the band is the last that is needed. */
+    const double last = ceil(config->high_hz * (double)q->n_fft / config->rate_hz);
+    q->n_bins = (size_t)fmin(last + 1, (double)(q->n_fft / 2 + 1));
+    const enum emg_error error = allocate(q);
+    if (error != EMG_OK) {
+        emg_windows_destroy(q);
+        return error;
+    }
+    design(q);
+    *out = q;
+    return EMG_OK;
+}
+
+EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
+}
+
+struct sums {
+    double x, square;
+};
+
+EMG_VECTORISED static void add_up(const float *x, size_t n, struct sums *sums)
+{
+    emg_quad sum = {0.0}, square = {0.0};
+    size_t i = 0;
+    for (; i + EMG_QUAD <= n; i += EMG_QUAD) {
+        const emg_quad now = {(double)x[i], (double)x[i + 1], (double)x[i + 2], (double)x[i + 3]};
+        sum += now;
+        square += now * now;
+    }
+    *sums = (struct sums){emg_quad_sum(&sum), emg_quad_sum(&square)};
+    for (; i < n; i++) {
+        sums->x += (double)x[i];
+        sums->square += (double)x[i] * (double)x[i];
+    }
+}
+
+/* Lays two windows, less their means, into one complex signal. */
+EMG_VECTORISED static void join(const float *restrict a, float a_mean, const float *restrict b, float b_mean,
+                                const float *restrict weights, float *restrict joined, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        joined[2 * i] = weights[i] * (a[i] - a_mean);
+        joined[2 * i + 1] = weights[i] * (b[i] - b_mean);
+    }
+}
+
+/* Takes the transform of two real signals apart: with z and z' at a frequency and at its negative, the one's
+ * is (z + conj z') / 2, the other's (z - conj z') / 2i. */
+EMG_VECTORISED static void part(const float *restrict z, size_t n_fft, float scale, float *restrict a,
+                                float *restrict b, size_t n_bins)
+{
+    a[0] = 0.5F * scale * z[0] * z[0];
+    b[0] = 0.5F * scale * z[1] * z[1];
+    for (size_t k = 1; k < n_bins; k++) {
+        const float re = z[2 * k], im = z[2 * k + 1];
+        const float mirrored_re = z[2 * (n_fft - k)], mirrored_im = z[2 * (n_fft - k) + 1];
+        const float sum_re = re + mirrored_re, sum_im = im - mirrored_im;
+        const float difference_re = re - mirrored_re, difference_im = im + mirrored_im;
+        a[k] = 0.25F * scale * (sum_re * sum_re + sum_im * sum_im);
+        b[k] = 0.25F * scale * (difference_re * difference_re + difference_im * difference_im);
+    }
+    if (n_bins == n_fft / 2 + 1) {
+        a[n_bins - 1] *= 0.5F;
+        b[n_bins - 1] *= 0.5F;
+    }
+}
+
+static void give(struct emg_windows *q, size_t channel, const struct sums *sums, const float *psd,
+                 emg_windows_take *take, void *context)
+{
+    const struct emg_fatigue_spectrum spectrum = {
+        .psd = psd,
+        .n_bins = q->n_bins,
+        .df_hz = q->config.rate_hz / (double)q->n_fft,
+        .low_hz = q->config.low_hz,
+        .high_hz = q->config.high_hz,
+    };
+    const struct emg_window window = {
+        .channel = channel,
+        .first_sample = q->first_sample,
+        .rms_uv = sqrt(sums->square / (double)q->window),
+        .indices = emg_fatigue_indices(&spectrum),
+    };
+    take(context, &window);
+}
+
+/* Two channels, or the last one beside itself. */
+static void take_windows(struct emg_windows *q, emg_windows_take *take, void *context)
+{
+    for (size_t channel = 0; channel < q->config.n_channels; channel += 2) {
+        const bool two = channel + 1 < q->config.n_channels;
+        const float *a = q->newest + channel * q->window, *b = two ? a + q->window : a;
+        struct sums sums[2];
+        add_up(a, q->window, &sums[0]);
+        add_up(b, q->window, &sums[1]);
+        join(a, (float)(sums[0].x / (double)q->window), b, (float)(sums[1].x / (double)q->window), q->weights,
+             (float *)q->time, q->window);
+        fftwf_execute(q->transform);
+        part((const float *)q->frequency, q->n_fft, (float)q->scale, q->psd[0], q->psd[1], q->n_bins);
+        give(q, channel, &sums[0], q->psd[0], take, context);
+        if (two)
+            give(q, channel + 1, &sums[1], q->psd[1], take, context);
+    }
+}
+
+void emg_windows_execute(struct emg_windows *q, const float *const *x, size_t n, emg_windows_take *take,
+                         void *context)
+{
+    for (size_t done = 0; done < n;) {
+        const size_t room = q->window - q->held, some = n - done < room ? n - done : room;
+        for (size_t i = 0; i < q->config.n_channels; i++)
+            copy_finite(q->newest + i * q->window + q->held, x[i] + done, some);
+        q->held += some;
+        done += some;
+        if (q->held < q->window)
+            continue;
+        take_windows(q, take, context);
+        q->held -= q->hop;
+        q->first_sample += q->hop;
+        for (size_t i = 0; i < q->config.n_channels; i++) {
+            float *newest = q->newest + i * q->window;
+            memmove(newest, newest + q->hop, q->held * sizeof newest[0]);
+        }
+    }
+}
+
+void emg_windows_reset(struct emg_windows *q)
+{
+    q->held = 0;
+    q->first_sample = 0;
+}
+
+void emg_windows_destroy(struct emg_windows *q)
+{
+    if (q == NULL)
+        return;
+    if (q->transform)
+        fftwf_destroy_plan(q->transform);
+    fftwf_free(q->frequency);
+    fftwf_free(q->time);
+    free(q->psd[1]);
+    free(q->psd[0]);
+    free(q->weights);
+    free(q->newest);
+    free(q);
+}
