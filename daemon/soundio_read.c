@@ -3,8 +3,8 @@
 #include "daemon/bdf.h"
 #include "daemon/clock.h"
 #include "daemon/stream.h"
+#include "dsp/simd.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { BLOCK_FRAMES = 1024 };
@@ -33,8 +33,16 @@ void emg_soundio_reader_attach(struct emg_soundio_reader *reader, const struct e
     atomic_store(&reader->closed, false);
 }
 
+/* To the nearest whole number, of two the even one: what is smaller than the last place of the sum is lost.
+ */
+static inline double rounded(double steps)
+{
+    const double large = 0x1.8p52;
+    return steps + large - large;
+}
+
 /* In steps of 24 bits. NaN stays what it is. */
-static inline double load(enum emg_soundio_format format, const char *sample)
+static inline __attribute__((always_inline)) double load(enum emg_soundio_format format, const char *sample)
 {
     const double most = 8388607.0, least = -8388608.0;
     int32_t word = 0;
@@ -44,7 +52,7 @@ static inline double load(enum emg_soundio_format format, const char *sample)
     switch (format) {
     case EMG_SOUNDIO_S32:
         memcpy(&word, sample, sizeof word);
-        steps = nearbyint(word / 256.0);
+        steps = rounded(word / 256.0);
         break;
     case EMG_SOUNDIO_S24:
         /* The fourth byte need not be the sign. */
@@ -56,10 +64,57 @@ static inline double load(enum emg_soundio_format format, const char *sample)
     case EMG_SOUNDIO_FLOAT:
     case EMG_SOUNDIO_FORMATS:
         memcpy(&number, sample, sizeof number);
-        steps = nearbyint((double)number * -least);
+        steps = rounded((double)number * -least);
         break;
     }
     return steps > most ? most : steps < least ? least : steps;
+}
+
+static size_t size_of(enum emg_soundio_format format)
+{
+    return format == EMG_SOUNDIO_S16 ? sizeof(int16_t) : sizeof(int32_t);
+}
+
+/* Whether the channels lie side by side and have one scale: as devices have them, and quickly converted. */
+static bool is_packed(const struct emg_soundio_reader *reader, const struct SoundIoChannelArea *areas)
+{
+    const unsigned n_channels = reader->writer.n_channels;
+    const size_t size = size_of(reader->format);
+    for (unsigned channel = 0; channel < n_channels; channel++)
+        if (areas[channel].ptr != areas[0].ptr + channel * size ||
+            areas[channel].step != (int)(n_channels * size) ||
+            !(reader->step_uv[channel] == reader->step_uv[0]))
+            return false;
+    return true;
+}
+
+static inline __attribute__((always_inline)) void convert_alike(enum emg_soundio_format format,
+                                                                const char *from, size_t step, double step_uv,
+                                                                float *to, size_t stride, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i * stride] = (float)(load(format, from + i * step) * step_uv);
+}
+
+/* n samples that follow each other. */
+EMG_VECTORISED static void convert_packed(enum emg_soundio_format format, const char *from, double step_uv,
+                                          float *to, size_t n)
+{
+    switch (format) {
+    case EMG_SOUNDIO_S32:
+        convert_alike(EMG_SOUNDIO_S32, from, sizeof(int32_t), step_uv, to, 1, n);
+        break;
+    case EMG_SOUNDIO_S24:
+        convert_alike(EMG_SOUNDIO_S24, from, sizeof(int32_t), step_uv, to, 1, n);
+        break;
+    case EMG_SOUNDIO_S16:
+        convert_alike(EMG_SOUNDIO_S16, from, sizeof(int16_t), step_uv, to, 1, n);
+        break;
+    case EMG_SOUNDIO_FLOAT:
+    case EMG_SOUNDIO_FORMATS:
+        convert_alike(EMG_SOUNDIO_FLOAT, from, sizeof(float), step_uv, to, 1, n);
+        break;
+    }
 }
 
 /* Frames `first` and following of the areas, one area for each channel, into samples [n_frames][channels]. */
@@ -68,13 +123,16 @@ EMG_REALTIME static void convert(const struct emg_soundio_reader *reader,
                                  float *samples)
 {
     const unsigned n_channels = reader->writer.n_channels;
+    const size_t n = (size_t)n_frames;
+    if (is_packed(reader, areas)) {
+        convert_packed(reader->format, areas[0].ptr + (ptrdiff_t)areas[0].step * first, reader->step_uv[0],
+                       samples, n * n_channels);
+        return;
+    }
     for (unsigned channel = 0; channel < n_channels; channel++) {
-        const char *sample = areas[channel].ptr + (ptrdiff_t)areas[channel].step * first;
-        for (size_t i = 0; i < (size_t)n_frames; i++) {
-            samples[i * n_channels + channel] =
-                (float)(load(reader->format, sample) * reader->step_uv[channel]);
-            sample += areas[channel].step;
-        }
+        const char *from = areas[channel].ptr + (ptrdiff_t)areas[channel].step * first;
+        convert_alike(reader->format, from, (size_t)areas[channel].step, reader->step_uv[channel],
+                      samples + channel, n_channels, n);
     }
 }
 
