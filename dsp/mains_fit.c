@@ -448,13 +448,13 @@ static struct candidate search(struct emg_mains_fit *q, size_t hops)
 {
     struct candidate found = {.frequency_hz = q->nominal_hz};
     const double independent = weight_hops(q, hops);
-    double half[HARMONICS], best = 0.0;
+    double half[HARMONICS] = {0.0}, best = 0.0;
     if (!(independent > 1.5))
         return found;
 
     const double step_hz = 1.0 / (FFT * q->hop_s * (double)q->harmonics);
-    const size_t points = 2 * (size_t)lround(RANGE_HZ / step_hz) + 1;
-    const double lowest_hz = q->nominal_hz - (double)(points / 2) * step_hz;
+    const size_t beside_nominal = (size_t)lround(RANGE_HZ / step_hz), points = 2 * beside_nominal + 1;
+    const double lowest_hz = q->nominal_hz - (double)beside_nominal * step_hz;
     double likelihood[GRID];
     for (size_t i = 0; i < points; i++)
         likelihood[i] = 1.0;

@@ -80,7 +80,8 @@ enum emg_error emg_windows_create(struct emg_windows **out, const struct emg_win
         q->n_fft *= 2;
     /* The bin behind the band is the last that is needed. */
     const double last = ceil(config->high_hz * (double)q->n_fft / config->rate_hz);
-    q->n_bins = (size_t)fmin(last + 1, (double)(q->n_fft / 2 + 1));
+    const size_t all = q->n_fft / 2 + 1;
+    q->n_bins = last + 1 < (double)all ? (size_t)last + 1 : all;
     const enum emg_error error = allocate(q);
     if (error != EMG_OK) {
         emg_windows_destroy(q);

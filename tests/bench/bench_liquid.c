@@ -84,7 +84,7 @@ static double take_windows(const float *x, size_t n, double rate_hz, double over
     const double df_hz = rate_hz / N_FFT;
     double all = 0;
     for (size_t at = 0; at + window <= n; at += hop) {
-        double mean = 0, power = 0, moment = 0, inverse = 0, fifth = 0, below = 0, p[N_FFT / 2];
+        double mean = 0, power = 0, moment = 0, inverse = 0, fifth = 0, below = 0, p[N_FFT / 2] = {0};
         for (size_t i = 0; i < window; i++)
             mean += (double)x[at + i] / (double)window;
         for (size_t i = 0; i < window; i++)
