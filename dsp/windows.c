@@ -118,35 +118,61 @@ EMG_VECTORISED static void add_up(const float *x, size_t n, struct sums *sums)
     }
 }
 
-/* Lays two windows, less their means, into one complex signal. */
-EMG_VECTORISED static void join(const float *restrict a, float a_mean, const float *restrict b, float b_mean,
-                                const float *restrict weights, float *restrict joined, size_t n)
+/* What a window is less, and what it is multiplied by, before it is transformed. */
+struct level {
+    float mean, gain;
+};
+
+/* A power of two, which rounds nothing, brings every window to about 1: else a weak channel would be lost in
+ * the rounding of a strong one beside it. */
+static struct level level_of(const struct sums *sums, size_t n)
 {
+    const double mean = sums->x / (double)n, variance = sums->square / (double)n - mean * mean;
+    const int exponent = variance > 0 ? ilogb(variance) / 2 : 0;
+    const int most = 60; /* its square is a float, too */
+    return (struct level){(float)mean, ldexpf(1.0F, exponent > most    ? -most
+                                                    : exponent < -most ? most
+                                                                       : -exponent)};
+}
+
+/* Lays two windows into one complex signal. */
+EMG_VECTORISED static void join(const float *restrict a, const struct level *a_level, const float *restrict b,
+                                const struct level *b_level, const float *restrict weights,
+                                float *restrict joined, size_t n)
+{
+    const float a_mean = a_level->mean, a_gain = a_level->gain, b_mean = b_level->mean,
+                b_gain = b_level->gain;
     for (size_t i = 0; i < n; i++) {
-        joined[2 * i] = weights[i] * (a[i] - a_mean);
-        joined[2 * i + 1] = weights[i] * (b[i] - b_mean);
+        joined[2 * i] = weights[i] * ((a[i] - a_mean) * a_gain);
+        joined[2 * i + 1] = weights[i] * ((b[i] - b_mean) * b_gain);
     }
 }
 
 /* Takes the transform of two real signals apart: with z and z' at a frequency and at its negative, the one's
  * is (z + conj z') / 2, the other's (z - conj z') / 2i. */
-EMG_VECTORISED static void part(const float *restrict z, size_t n_fft, float scale, float *restrict a,
-                                float *restrict b, size_t n_bins)
+EMG_VECTORISED static void part(const float *restrict z, size_t n_fft, float a_scale, float *restrict a,
+                                float b_scale, float *restrict b, size_t n_bins)
 {
-    a[0] = 0.5F * scale * z[0] * z[0];
-    b[0] = 0.5F * scale * z[1] * z[1];
+    a[0] = 0.5F * a_scale * z[0] * z[0];
+    b[0] = 0.5F * b_scale * z[1] * z[1];
     for (size_t k = 1; k < n_bins; k++) {
         const float re = z[2 * k], im = z[2 * k + 1];
         const float mirrored_re = z[2 * (n_fft - k)], mirrored_im = z[2 * (n_fft - k) + 1];
         const float sum_re = re + mirrored_re, sum_im = im - mirrored_im;
         const float difference_re = re - mirrored_re, difference_im = im + mirrored_im;
-        a[k] = 0.25F * scale * (sum_re * sum_re + sum_im * sum_im);
-        b[k] = 0.25F * scale * (difference_re * difference_re + difference_im * difference_im);
+        a[k] = 0.25F * a_scale * (sum_re * sum_re + sum_im * sum_im);
+        b[k] = 0.25F * b_scale * (difference_re * difference_re + difference_im * difference_im);
     }
     if (n_bins == n_fft / 2 + 1) {
         a[n_bins - 1] *= 0.5F;
         b[n_bins - 1] *= 0.5F;
     }
+}
+
+/* From |F|^2 of what was multiplied by the level's gain to a one-sided density. */
+static float scale_of(const struct emg_windows *q, const struct level *level)
+{
+    return (float)(q->scale / ((double)level->gain * (double)level->gain));
 }
 
 static void give(struct emg_windows *q, size_t channel, const struct sums *sums, const float *psd,
@@ -177,10 +203,11 @@ static void take_windows(struct emg_windows *q, emg_windows_take *take, void *co
         struct sums sums[2];
         add_up(a, q->window, &sums[0]);
         add_up(b, q->window, &sums[1]);
-        join(a, (float)(sums[0].x / (double)q->window), b, (float)(sums[1].x / (double)q->window), q->weights,
-             (float *)q->time, q->window);
+        const struct level a_level = level_of(&sums[0], q->window), b_level = level_of(&sums[1], q->window);
+        join(a, &a_level, b, &b_level, q->weights, (float *)q->time, q->window);
         fftwf_execute(q->transform);
-        part((const float *)q->frequency, q->n_fft, (float)q->scale, q->psd[0], q->psd[1], q->n_bins);
+        part((const float *)q->frequency, q->n_fft, scale_of(q, &a_level), q->psd[0], scale_of(q, &b_level),
+             q->psd[1], q->n_bins);
         give(q, channel, &sums[0], q->psd[0], take, context);
         if (two)
             give(q, channel + 1, &sums[1], q->psd[1], take, context);
