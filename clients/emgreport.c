@@ -54,8 +54,20 @@ static void take_message(void *context, const struct emg_message *message, size_
     (void)putc('\n', run->lines);
 }
 
-/* Reads the recording to its end through the analysis. */
-static enum emg_error analyse(struct run *run, struct emg_problem *problem)
+static void execute_analysis(struct run *run, const struct emg_block *block)
+{
+    emg_analysis_execute(run->analysis, block);
+}
+
+static void execute_windows(struct run *run, const struct emg_block *block)
+{
+    emg_report_windows_execute(run->windows, block->samples, block->n_frames);
+}
+
+/* Reads the recording to its end, each block through `execute`; the last one is empty. */
+static enum emg_error read_through(struct run *run,
+                                   void (*execute)(struct run *run, const struct emg_block *block),
+                                   struct emg_problem *problem)
 {
     struct emg_block *block = calloc(1, sizeof *block + BLOCK_SAMPLES * sizeof block->samples[0]);
     if (block == NULL)
@@ -63,23 +75,24 @@ static enum emg_error analyse(struct run *run, struct emg_problem *problem)
     const uint64_t first_frame = emg_analysis_next_frame(run->analysis);
     enum emg_error error = EMG_OK;
     block->first_frame = first_frame;
-    if (run->windows == NULL)
-        emg_analysis_tell_state(run->analysis, EMG_STREAM_WAITING);
     do {
         block->first_frame += block->n_frames;
         block->n_frames = (uint32_t)emg_recording_read(run->recording, block->samples,
                                                        BLOCK_SAMPLES / run->info.n_channels, &error, problem);
         block->last = block->n_frames == 0;
-        if (run->windows != NULL)
-            emg_report_windows_execute(run->windows, block->samples, block->n_frames);
-        else
-            emg_analysis_execute(run->analysis, block);
+        execute(run, block);
         emg_report_progress_tell(&run->progress, (double)(block->first_frame - first_frame));
         if (emg_report_output_is_interrupted(run->output))
             error = emg_problem_set(problem, EMG_ERROR_IO, "interrupted");
     } while (!block->last && error == EMG_OK);
     free(block);
     return error;
+}
+
+static enum emg_error analyse(struct run *run, struct emg_problem *problem)
+{
+    emg_analysis_tell_state(run->analysis, EMG_STREAM_WAITING);
+    return read_through(run, execute_analysis, problem);
 }
 
 /* Does again what was done while the recording was made. */
@@ -146,9 +159,9 @@ static enum emg_error write_windows(struct run *run, const struct emg_report_opt
 {
     run->lines = emg_report_output_file(run->output, NULL);
     const enum emg_error error =
-        emg_report_windows_create(&run->windows, &run->config, &run->info, &run->montage, run->script,
-                                  options->window_s, options->overlap, run->lines, problem);
-    return error == EMG_OK ? analyse(run, problem) : error;
+        emg_report_windows_create(&run->windows, run->config.analysis.mains_hz, &run->wire, &run->montage,
+                                  run->script, options->window_s, options->overlap, run->lines, problem);
+    return error == EMG_OK ? read_through(run, execute_windows, problem) : error;
 }
 
 static enum emg_error write_report(struct run *run, const struct emg_report_options *options,

@@ -2,16 +2,15 @@
 
 #include "dsp/decimator.h"
 #include "dsp/mains.h"
+#include "dsp/samples.h"
 #include "dsp/sos.h"
-#include "dsp/split.h"
 #include "dsp/windows.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum { TOGETHER = EMG_SOS_TOGETHER, STRETCH = 1024, FILTER_ORDER = 4 };
-/* As emgd's analysis has them. */
-static const double PASS_HZ = 500, STOP_DB = 80, HIGHEST_EDGE = 0.45, SETTLE_S = 0.25;
+static const double SETTLE_S = 0.25; /* as emgd's analysis has it */
 
 struct muscle {
     struct emg_decimator *decimator;
@@ -22,11 +21,11 @@ struct muscle {
 
 struct emg_report_windows {
     const struct emg_montage *montage;
+    const struct emg_wire *wire;
     const struct emg_script *script; /* NULL: none */
-    size_t n_channels, step;         /* of a frame; of the script, the next one */
-    double rate_hz, delay_s;         /* behind the decimators; what these delay */
+    size_t step;                     /* of the script, the next one */
+    double delay_s;                  /* of the decimators */
     double window_s;
-    double raw_hz;
     uint64_t first_frame, frame,
         origin;    /* of the recording; the next one; that at which the filters started */
     uint64_t skip; /* frames that only pad a gap */
@@ -37,61 +36,55 @@ struct emg_report_windows {
     FILE *lines;
 };
 
-static enum emg_error create_muscle(struct muscle *m, const struct emg_config_analysis *a, double raw_hz,
-                                    unsigned factor, const double band_hz[2])
+static enum emg_error create_muscle(struct muscle *m, const struct emg_wire *wire, double mains_hz)
 {
-    const double rate_hz = raw_hz / factor;
-    const struct emg_decimator_config decimator = {raw_hz, factor, fmin(PASS_HZ, 0.49 * rate_hz), STOP_DB};
-    const struct emg_mains_config mains = {rate_hz, a->mains_hz, band_hz[1]};
-    const struct emg_sos_config band = {rate_hz, band_hz[0], band_hz[1], FILTER_ORDER};
+    const double rate_hz = wire->analysis_rate_hz;
+    const struct emg_decimator_config decimator = emg_decimator_config(wire->rate_hz);
+    const struct emg_mains_config mains = {rate_hz, mains_hz, wire->band_hz[1]};
+    const struct emg_sos_config band = {rate_hz, wire->band_hz[0], wire->band_hz[1], FILTER_ORDER};
     enum emg_error error = emg_decimator_create(&m->decimator, &decimator);
-    if (error == EMG_OK && a->mains_hz > 0)
+    if (error == EMG_OK && mains_hz > 0)
         error = emg_mains_create(&m->mains, &mains);
     return error == EMG_OK ? emg_sos_create(&m->band, &band) : error;
 }
 
-static enum emg_error create(struct emg_report_windows *q, const struct emg_config_analysis *a,
-                             double overlap)
+static enum emg_error create(struct emg_report_windows *q, double mains_hz, double overlap)
 {
-    const unsigned factor = emg_decimator_factor(q->raw_hz);
-    q->rate_hz = q->raw_hz / factor;
-    const double band_hz[2] = {a->band_hz[0], fmin(a->band_hz[1], HIGHEST_EDGE * q->rate_hz)};
-    const struct emg_windows_config windows = {
-        q->rate_hz, q->montage->n_muscles, q->window_s, overlap, band_hz[0], band_hz[1]};
-    q->muscles = calloc(q->montage->n_muscles, sizeof q->muscles[0]);
+    const struct emg_wire *wire = q->wire;
+    const struct emg_windows_config windows = {wire->analysis_rate_hz, wire->n_muscles, q->window_s, overlap,
+                                               wire->band_hz[0],       wire->band_hz[1]};
+    q->muscles = calloc(wire->n_muscles, sizeof q->muscles[0]);
     if (q->muscles == NULL)
         return EMG_ERROR_MEMORY;
     enum emg_error error = emg_windows_create(&q->windows, &windows);
-    for (size_t i = 0; i < q->montage->n_muscles && error == EMG_OK; i++)
-        error = create_muscle(&q->muscles[i], a, q->raw_hz, factor, band_hz);
+    for (size_t i = 0; i < wire->n_muscles && error == EMG_OK; i++)
+        error = create_muscle(&q->muscles[i], wire, mains_hz);
     if (error == EMG_OK)
         q->delay_s = emg_decimator_delay_s(q->muscles[0].decimator);
-    q->settling = q->unsettled = (size_t)ceil(SETTLE_S * q->rate_hz);
+    q->settling = q->unsettled = (size_t)ceil(SETTLE_S * wire->analysis_rate_hz);
     return error;
 }
 
-enum emg_error emg_report_windows_create(struct emg_report_windows **out, const struct emg_config *config,
-                                         const struct emg_stream_info *info,
-                                         const struct emg_montage *montage, const struct emg_script *script,
-                                         double window_s, double overlap, FILE *lines,
-                                         struct emg_problem *problem)
+enum emg_error emg_report_windows_create(struct emg_report_windows **out, double mains_hz,
+                                         const struct emg_wire *wire, const struct emg_montage *montage,
+                                         const struct emg_script *script, double window_s, double overlap,
+                                         FILE *lines, struct emg_problem *problem)
 {
     *out = NULL;
     struct emg_report_windows *q = calloc(1, sizeof *q);
     enum emg_error error = EMG_ERROR_MEMORY;
     if (q != NULL) {
         q->montage = montage;
+        q->wire = wire;
         q->script = script;
-        q->n_channels = info->n_channels;
-        q->raw_hz = info->rate_hz;
         q->window_s = window_s;
         q->first_frame = q->frame = q->origin = script != NULL ? script->first_frame : 0;
         q->lines = lines;
-        error = create(q, &config->analysis, overlap);
+        error = create(q, mains_hz, overlap);
     }
     if (error != EMG_OK) {
         emg_report_windows_destroy(q);
-        return emg_problem_set(problem, error, "windows of %g s at %g Hz: %s", window_s, info->rate_hz,
+        return emg_problem_set(problem, error, "windows of %g s at %g Hz: %s", window_s, wire->rate_hz,
                                emg_strerror(error));
     }
     (void)fputs("muscle,t_s,rms_uv,power_uv2,mdf_hz,mnf_hz,ln_insm5\r\n", lines);
@@ -110,9 +103,9 @@ static void write_figure(FILE *lines, double value, const char *end)
 static void write_window(void *context, const struct emg_window *window)
 {
     const struct emg_report_windows *q = context;
-    const double begin_s = (double)(q->origin - q->first_frame) / q->raw_hz;
+    const double begin_s = (double)(q->origin - q->first_frame) / q->wire->rate_hz;
     const double first = (double)q->settling + (double)window->first_sample;
-    const double t_s = begin_s + first / q->rate_hz + q->window_s / 2 - q->delay_s;
+    const double t_s = begin_s + first / q->wire->analysis_rate_hz + q->window_s / 2 - q->delay_s;
     (void)fprintf(q->lines, "%s,%.6f,", q->montage->muscles[window->channel].name, t_s);
     write_figure(q->lines, window->rms_uv, ",");
     write_figure(q->lines, window->indices.power_uv2, ",");
@@ -146,7 +139,7 @@ static void execute_stretch(struct emg_report_windows *q, const float *frames, s
         struct muscle *m = &q->muscles[i];
         const struct emg_split wanted = {q->montage->muscles[i].channel, q->montage->muscles[i].scale};
         float *raw = m->raw;
-        emg_split_frames(frames, q->n_channels, n, &wanted, 1, &raw);
+        emg_split_frames(frames, q->wire->n_channels, n, &wanted, 1, &raw);
         made = emg_decimator_execute(m->decimator, m->raw, m->x, n);
         x[i] = m->x;
     }
@@ -205,7 +198,7 @@ void emg_report_windows_execute(struct emg_report_windows *q, const float *frame
         } else if (n == 0) {
             return; /* what follows only fills the last record */
         } else {
-            execute_stretch(q, frames + done * q->n_channels, n);
+            execute_stretch(q, frames + done * q->wire->n_channels, n);
         }
         q->frame += n;
         done += n;

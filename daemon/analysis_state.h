@@ -7,7 +7,7 @@
 #include "daemon/drift.h"
 #include "daemon/gait.h"
 #include "dsp/quality.h"
-#include "dsp/split.h"
+#include "dsp/samples.h"
 
 #include <stdint.h>
 

@@ -57,6 +57,12 @@ unsigned emg_decimator_factor(double rate_hz)
     return factor < (double)UINT_MAX ? (unsigned)factor : UINT_MAX;
 }
 
+struct emg_decimator_config emg_decimator_config(double rate_hz)
+{
+    const unsigned factor = emg_decimator_factor(rate_hz);
+    return (struct emg_decimator_config){rate_hz, factor, fmin(500.0, 0.49 * rate_hz / factor), 80.0};
+}
+
 static bool is_valid(const struct emg_decimator_config *c)
 {
     if (!isfinite(c->rate_hz) || !(c->rate_hz > 0.0) || c->factor < 1)

@@ -25,6 +25,9 @@ struct emg_decimator_config {
 /* The factor that brings `rate_hz` to about 2 kHz: 1 below 4200 Hz, else floor(rate_hz / 2000). */
 unsigned emg_decimator_factor(double rate_hz);
 
+/* What EMG needs: by that factor, flat to 500 Hz (0.49 of a lower rate), 80 dB. */
+struct emg_decimator_config emg_decimator_config(double rate_hz);
+
 /* Errors: EMG_ERROR_ARGUMENT for a value outside the ranges above, or for a pass band so near half the output
  * rate that the filter would take more than 65535 coefficients; EMG_ERROR_MEMORY. On error *out is NULL. */
 enum emg_error emg_decimator_create(struct emg_decimator **out, const struct emg_decimator_config *config);

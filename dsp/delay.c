@@ -1,10 +1,8 @@
 #include "dsp/delay.h"
 
-#include "dsp/simd.h"
+#include "dsp/samples.h"
 
 #include <assert.h>
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,12 +30,6 @@ enum emg_error emg_delay_create(struct emg_delay **out, size_t delay)
     return EMG_OK;
 }
 
-EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
-}
-
 const float *emg_delay_execute(struct emg_delay *q, const float *x, size_t n)
 {
     assert(n <= EMG_DELAY_MOST);
@@ -45,7 +37,7 @@ const float *emg_delay_execute(struct emg_delay *q, const float *x, size_t n)
         memmove(q->x, q->x + q->filled - q->delay, q->delay * sizeof q->x[0]);
         q->filled = q->delay;
     }
-    copy_finite(q->x + q->filled, x, n);
+    emg_copy_finite(q->x + q->filled, x, n);
     q->filled += n;
     return q->x + q->filled - n - q->delay;
 }

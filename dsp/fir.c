@@ -1,9 +1,8 @@
 #include "dsp/fir.h"
 
+#include "dsp/samples.h"
 #include "dsp/simd.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,15 +93,9 @@ EMG_VECTORISED static float dot(const float *h, const float *x, size_t n)
     return sum(&s);
 }
 
-EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
-}
-
 static void append(struct emg_fir *q, const float *x, size_t n)
 {
-    copy_finite(q->history + q->fill, x, n);
+    emg_copy_finite(q->history + q->fill, x, n);
     q->fill += n;
 }
 

@@ -1,7 +1,9 @@
 #include "dsp/mains.h"
 
+#include "dsp/lines.h"
 #include "dsp/mains_fit.h"
 #include "dsp/phasor.h"
+#include "dsp/samples.h"
 #include "dsp/simd.h"
 
 #include <fftw3.h>
@@ -16,25 +18,14 @@ static const double PI = 3.14159265358979323846;
 enum { WINDOW_CYCLES = 6, HOP_CYCLES = 2 };
 
 enum {
-    HARMONICS = EMG_MAINS_FIT_HARMONICS_MAX,
+    HARMONICS = EMG_MAINS_HARMONICS_MAX,
     FOLDS = WINDOW_CYCLES / HOP_CYCLES,
-    FIT_HOPS = 4,      /* from one fit to the next */
-    LONGEST_HOP = 168, /* at 4200 Hz and 50 Hz */
-    MOMENTS = 14,      /* terms of the series for the window's transform near 0 Hz */
+    FIT_HOPS = 4, /* from one fit to the next */
+    MOMENTS = 14, /* terms of the series for the window's transform near 0 Hz */
 };
 
 /* 4-term Blackman-Harris: side lobes below -92 dB (Harris 1978, Proc. IEEE 66:51). */
 static const double BLACKMAN_HARRIS[4] = {0.35875, -0.48829, 0.14128, -0.01168};
-
-/* A complex number for each harmonic, 0 where there is none. */
-struct lines {
-    double re[HARMONICS], im[HARMONICS];
-};
-
-/* A phasor for each sample of a hop, and some more. */
-struct turns {
-    float re[LONGEST_HOP + EMG_OCTET], im[LONGEST_HOP + EMG_OCTET];
-};
 
 struct emg_mains {
     double rate_hz, nominal_hz;
@@ -61,7 +52,7 @@ struct emg_mains {
      * hop. */
     bool subtracting;
     size_t in_hop, hops; /* samples of this hop; hops so far */
-    struct lines from, to;
+    struct emg_lines from, to;
     struct emg_phasor step; /* of the fundamental */
     float *line_uv;         /* [hop, rounded up to octets] what is subtracted */
 };
@@ -271,7 +262,7 @@ static void aim(struct emg_mains *q)
 
 static void aim_at_nothing(struct emg_mains *q)
 {
-    q->to = (struct lines){{0.0}, {0.0}};
+    q->to = (struct emg_lines){{0.0}, {0.0}};
     q->removed_uv = 0.0;
 }
 
@@ -312,67 +303,12 @@ static void update_line(struct emg_mains *q)
     q->step = emg_phasor_unit(2.0 * PI * frequency_hz / q->rate_hz);
 }
 
-/* As many harmonics as there are in what is being subtracted. */
-static size_t highest_line(const struct emg_mains *q)
-{
-    size_t n = q->harmonics;
-    while (n > 0 && q->from.re[n - 1] == 0.0 && q->from.im[n - 1] == 0.0 && q->to.re[n - 1] == 0.0 &&
-           q->to.im[n - 1] == 0.0)
-        n--;
-    return n;
-}
-
-/* The fundamental's phasor at every sample of a hop. */
-EMG_VECTORISED static void turn_through_hop(const struct emg_mains *q, struct turns *turns)
-{
-    struct emg_phasor e = {1.0, 0.0};
-    emg_quad re = {0.0}, im = {0.0};
-
-    for (size_t i = 0; i < EMG_QUAD; i++) {
-        re[i] = e.re;
-        im[i] = e.im;
-        e = emg_phasor_product(e, q->step);
-    }
-    for (size_t i = 0; i < q->hop; i += EMG_QUAD) {
-        for (size_t k = 0; k < EMG_QUAD; k++) {
-            turns->re[i + k] = (float)re[k];
-            turns->im[i + k] = (float)im[k];
-        }
-        const emg_quad turned = re * e.re - im * e.im;
-        im = re * e.im + im * e.re;
-        re = turned;
-    }
-}
-
-/* Writes the sum of n lines over a hop to q->line_uv: a polynomial in the fundamental's phasor (Horner). */
-EMG_VECTORISED static void draw_lines(struct emg_mains *q, size_t n)
-{
-    struct turns turns;
-    turn_through_hop(q, &turns);
-    for (size_t i = 0; i < q->hop; i += EMG_OCTET) {
-        const emg_octet c = *emg_octets(turns.re + i), s = *emg_octets(turns.im + i);
-        const emg_octet share = {0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F, 7.0F};
-        const emg_octet way = (share + (float)i) / (float)q->hop;
-        emg_octet re = {0.0F}, im = {0.0F};
-        for (size_t k = n; k-- > 0;) {
-            const emg_octet a = re + ((float)q->from.re[k] + way * (float)(q->to.re[k] - q->from.re[k]));
-            const emg_octet b = im + ((float)q->from.im[k] + way * (float)(q->to.im[k] - q->from.im[k]));
-            re = a * c - b * s;
-            im = a * s + b * c;
-        }
-        *(emg_octet *)(void *)(q->line_uv + i) = re;
-    }
-}
-
 /* What is subtracted moves to the new estimate within the hop, in the new estimate's frequency. */
 static void begin_hop(struct emg_mains *q)
 {
     carry_on(q);
     update_line(q);
-    const size_t lines = highest_line(q);
-    q->subtracting = lines > 0;
-    if (q->subtracting)
-        draw_lines(q, lines);
+    q->subtracting = emg_lines_draw(&q->from, &q->to, q->step, q->line_uv, q->hop);
 }
 
 void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
@@ -380,10 +316,9 @@ void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
     while (n > 0) {
         const size_t left = q->window - q->held, take = n < left ? n : left;
         float *taken = q->newest + q->held;
+        emg_copy_finite(taken, x, take);
         for (size_t i = 0; i < take; i++)
-            y[i] = taken[i] = isfinite(x[i]) ? x[i] : 0.0F;
-        for (size_t i = 0; q->subtracting && i < take; i++)
-            y[i] -= q->line_uv[q->in_hop + i];
+            y[i] = q->subtracting ? taken[i] - q->line_uv[q->in_hop + i] : taken[i];
         q->held += take;
         q->in_hop += take;
         if (q->held == q->window) {

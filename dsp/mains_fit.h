@@ -11,20 +11,19 @@
 #define EMG_DSP_MAINS_FIT_H
 
 #include "dsp/error.h"
+#include "dsp/mains_hops.h"
 #include "dsp/phasor.h"
 #include "dsp/realtime.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define EMG_MAINS_FIT_HARMONICS_MAX 16
-
 struct emg_mains_fit;
 
 struct emg_mains_fit_config {
     double nominal_hz; /* 50 or 60; the line is sought within 1 Hz of it */
     double hop_s;      /* from one hop to the next, > 0, <= 0.1 */
-    size_t harmonics;  /* 1..EMG_MAINS_FIT_HARMONICS_MAX */
+    size_t harmonics;  /* 1..EMG_MAINS_HARMONICS_MAX */
     size_t halves;     /* 1..harmonics: powers half-way, above the first harmonic, above the second, ... */
     double overlap;    /* hops per independent hop, >= 1, finite */
 };
@@ -34,8 +33,8 @@ struct emg_mains_line {
     /* At the centre of the newest window; the last guess unless locked. */
     double frequency_hz, drift_hz_s;
     /* While locked, [harmonics]: at that centre, as the windows show them. */
-    struct emg_phasor amplitude[EMG_MAINS_FIT_HARMONICS_MAX];
-    double variance[EMG_MAINS_FIT_HARMONICS_MAX]; /* of amplitude, E|error|^2 */
+    struct emg_phasor amplitude[EMG_MAINS_HARMONICS_MAX];
+    double variance[EMG_MAINS_HARMONICS_MAX]; /* of amplitude, E|error|^2 */
 };
 
 /* Errors: EMG_ERROR_ARGUMENT for a value outside the ranges above, EMG_ERROR_MEMORY. On error *out is NULL.

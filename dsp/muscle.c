@@ -7,8 +7,6 @@
 #include <string.h>
 
 enum { FILTER_ORDER = 4, MOTION_ORDER = 2, LEVEL_SECONDS = 10 };
-static const double PASS_HZ = 500.0;
-static const double STOP_DB = 80.0;
 static const double WAVEFORM_S = 0.5;
 static const double HIGHEST_EDGE = 0.45; /* of the analysis rate */
 static const double MOTION_HZ[2] = {2.0, 20.0};
@@ -46,8 +44,7 @@ static bool is_settled(const struct emg_muscle *m)
 static enum emg_error create_signal_stages(struct emg_muscle *m)
 {
     const struct emg_muscle_config *c = &m->config;
-    const struct emg_decimator_config decimator = {c->rate_hz, m->factor, fmin(PASS_HZ, 0.49 * m->rate_hz),
-                                                   STOP_DB};
+    const struct emg_decimator_config decimator = emg_decimator_config(c->rate_hz);
     const struct emg_sos_config amplitude = {m->rate_hz, c->amplitude_highpass_hz, m->band_hz[1],
                                              FILTER_ORDER};
     const struct emg_sos_config motion = {m->rate_hz, MOTION_HZ[0], MOTION_HZ[1], MOTION_ORDER};

@@ -52,12 +52,8 @@ struct emg_quality_observation {
  */
 enum emg_error emg_quality_create(struct emg_quality **out, const struct emg_quality_config *config);
 
-/* Takes n raw samples x (microvolts). Clipping: a run of at least 2 samples, and of at least 0.1 ms, at or
- * beyond 99.9 % of full scale with one sign, or any sample that is not finite. Flat: no change of value for
- * 100 ms. Clipping and electrode off: an open input that swings between the amplifier's rails, which may lie
- * below full scale: within 250 ms at least half of the samples lie within 2 % of half the range from either
- * extreme, with at least 4 changes from one to the other, and half the range is 10 % of full scale or more (a
- * sine has 13 % of its samples there, EMG less than 1 %). */
+/* Takes n raw samples x (microvolts), from which come clipping, flat, and, as clipping and electrode off, an
+ * open input (dsp/rails.h). */
 EMG_REALTIME void emg_quality_execute(struct emg_quality *q, const float *x, size_t n);
 
 /* Takes one observation; to be called every 8..20 ms. A flag rises when its condition has lasted for the

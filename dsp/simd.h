@@ -1,7 +1,7 @@
 /* Loops that the compiler turns into vector instructions: a version for each kind of processor (AVX-512,
  * AVX2, the least that x86-64 has), chosen when the program starts. All give the same results bit for bit,
- * since none fuses a multiplication with an addition
- * (-ffp-contract=off) and sums keep the order in which they are written. */
+ * since none fuses a multiplication with an addition (-ffp-contract=off) and sums keep the order in which
+ * they are written. */
 #ifndef EMG_DSP_SIMD_H
 #define EMG_DSP_SIMD_H
 

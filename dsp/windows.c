@@ -1,9 +1,9 @@
 #include "dsp/windows.h"
 
+#include "dsp/samples.h"
 #include "dsp/simd.h"
 
 #include <fftw3.h>
-#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -90,12 +90,6 @@ enum emg_error emg_windows_create(struct emg_windows **out, const struct emg_win
     design(q);
     *out = q;
     return EMG_OK;
-}
-
-EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
 }
 
 struct sums {
@@ -220,7 +214,7 @@ void emg_windows_execute(struct emg_windows *q, const float *const *x, size_t n,
     for (size_t done = 0; done < n;) {
         const size_t room = q->window - q->held, some = n - done < room ? n - done : room;
         for (size_t i = 0; i < q->config.n_channels; i++)
-            copy_finite(q->newest + i * q->window + q->held, x[i] + done, some);
+            emg_copy_finite(q->newest + i * q->window + q->held, x[i] + done, some);
         q->held += some;
         done += some;
         if (q->held < q->window)

@@ -2,6 +2,7 @@
 #ifndef EMG_TESTS_BENCH_H
 #define EMG_TESTS_BENCH_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,24 @@ static inline void bench_fail(const char *program, const char *what)
 {
     fprintf(stderr, "%s: %s\n", program, what);
     exit(1);
+}
+
+/* The float32 samples of a file, *n of them; to be freed. */
+static inline float *bench_read(const char *program, const char *path, size_t *n)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0)
+        bench_fail(program, "the file cannot be read");
+    *n = (size_t)ftell(file) / sizeof(float);
+    float *x = malloc(*n * sizeof *x);
+    rewind(file);
+    if (x == NULL || fread(x, sizeof *x, *n, file) != *n)
+        bench_fail(program, "the file cannot be read");
+    fclose(file);
+    for (size_t i = 0; i < *n; i++) /* and so every page is there before the time is taken */
+        if (!isfinite(x[i]))
+            bench_fail(program, "the file holds what is no number");
+    return x;
 }
 
 #endif

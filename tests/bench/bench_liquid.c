@@ -17,23 +17,6 @@ enum { ORDER = 4, HARMONICS = 9, N_FFT = 2048, SEMI_LENGTH = 5 };
 static const double PI = 3.14159265358979323846;
 static const double LOW_HZ = 20, HIGH_HZ = 450, NOTCH_Q = 30, STOP_DB = 84, RMS_S = 0.05;
 
-static float *read_all(const char *path, size_t *n)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0)
-        bench_fail("bench_liquid", "the file cannot be read");
-    *n = (size_t)ftell(file) / sizeof(float);
-    float *x = malloc(*n * sizeof *x);
-    rewind(file);
-    if (x == NULL || fread(x, sizeof *x, *n, file) != *n)
-        bench_fail("bench_liquid", "the file cannot be read");
-    fclose(file);
-    for (size_t i = 0; i < *n; i++) /* and so every page is there before the time is taken */
-        if (!isfinite(x[i]))
-            bench_fail("bench_liquid", "the file holds what is no number");
-    return x;
-}
-
 static size_t decimate(float *x, size_t n, unsigned factor)
 {
     firdecim_rrrf q = firdecim_rrrf_create_kaiser(factor, SEMI_LENGTH, (float)STOP_DB);
@@ -117,7 +100,7 @@ int main(int argc, char **argv)
     if (argc != 6)
         bench_fail("bench_liquid", "usage: bench_liquid FILE CHANNELS RATE_HZ OVERLAP MAINS_HZ");
     size_t n;
-    float *frames = read_all(argv[1], &n);
+    float *frames = bench_read("bench_liquid", argv[1], &n);
     const size_t n_channels = strtoul(argv[2], NULL, 10), n_frames = n / n_channels;
     const double raw_hz = strtod(argv[3], NULL), overlap = strtod(argv[4], NULL),
                  mains_hz = strtod(argv[5], NULL);

@@ -11,7 +11,6 @@ latency: from the moment at which a block of samples is complete to the receipt 
 step: from a step of amplitude at the electrode to the receipt of the first activation that is past half-way: how many samples later that
     is, as a recording with steps both up and down at all places in the hop tells, and how long after its newest sample a message comes."""
 
-import argparse
 import collections
 import contextlib
 import json
@@ -32,13 +31,10 @@ import zmq
 SOURCE_DIR = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE_DIR / "tests" / "system"))
 import emgd  # noqa: E402
+from bench import figure, options  # noqa: E402
 
 RATE_HZ, BLOCK_S, CHANNELS = 48000, 0.01, (8, 32, 64)
 WARM_UP_S = 5
-
-
-def figure(what, value, unit, **more):
-    print(json.dumps({"what": what, "figure": round(value, 3), "unit": unit, **more}), flush=True)
 
 
 def percentile(values, percent):
@@ -198,15 +194,12 @@ def step(message_delay_s):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("programs", type=Path, nargs="?", default=SOURCE_DIR / "build" / "release" / "bin")
-    parser.add_argument("--quick", action="store_true", help="shorter, and less exact")
-    options = parser.parse_args()
-    emgd.programs = options.programs.resolve()
+    called = options(__doc__, "bin", "shorter, and less exact")
+    emgd.programs = called.programs.resolve()
     for channels in CHANNELS:
-        load(channels, 10 if options.quick else 30)
-    start(3 if options.quick else 10)
-    step(latency(2 if options.quick else 6, 5 if options.quick else 10))
+        load(channels, 10 if called.quick else 30)
+    start(3 if called.quick else 10)
+    step(latency(2 if called.quick else 6, 5 if called.quick else 10))
 
 
 if __name__ == "__main__":

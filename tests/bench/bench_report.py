@@ -6,8 +6,6 @@
 memory: the largest resident set over recordings of 4 channels of 2 kHz, of a minute to a day, for each format.
 writing: of the instructions of `--format jsonl` over a minute, counted by callgrind, those that make text of results and write it."""
 
-import argparse
-import json
 import re
 import subprocess
 import sys
@@ -17,13 +15,10 @@ from pathlib import Path
 SOURCE_DIR = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE_DIR / "tests" / "system"))
 import emgd  # noqa: E402
+from bench import figure, options  # noqa: E402
 
 RATE_HZ, LABELS = 2000, ["EMG L SOL", "EMG L GM", "EMG R SOL", "EMG R GM"]
 HEADER_BYTES, RECORDS_AT = 256 * (len(LABELS) + 1), 236
-
-
-def figure(what, value, unit, **more):
-    print(json.dumps({"what": what, "figure": round(value, 3), "unit": unit, **more}), flush=True)
 
 
 def write_minute(path):
@@ -78,17 +73,14 @@ def writing(directory, minute):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("programs", type=Path, nargs="?", default=SOURCE_DIR / "build" / "release" / "bin")
-    parser.add_argument("--quick", action="store_true", help="up to an hour instead of a day")
-    options = parser.parse_args()
-    emgd.programs = options.programs.resolve()
+    called = options(__doc__, "bin", "up to an hour instead of a day")
+    emgd.programs = called.programs.resolve()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         minute = directory / "minute.bdf"
         write_minute(minute)
         writing(directory, minute)
-        memory(directory, minute, {"1 min": 1, "1 h": 60, **({} if options.quick else {"24 h": 1440})})
+        memory(directory, minute, {"1 min": 1, "1 h": 60, **({} if called.quick else {"24 h": 1440})})
 
 
 if __name__ == "__main__":

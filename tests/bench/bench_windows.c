@@ -9,22 +9,20 @@
 #include "dsp/decimator.h"
 #include "dsp/envelope.h"
 #include "dsp/mains.h"
+#include "dsp/samples.h"
 #include "dsp/sos.h"
-#include "dsp/split.h"
 #include "dsp/windows.h"
 
 #include "tests/allocations.h"
 #include "tests/bench/bench.h"
 
-#include <math.h>
 #include <stdint.h>
 
 enum { CHANNELS_MAX = EMG_SOS_TOGETHER, BLOCK = 960, TICK = 40, ORDER = 4 };
 enum { SPLIT, DECIMATOR, MAINS, BAND, ENVELOPE, WINDOWS, STAGES };
 
 static const char *const STAGE_NAMES[STAGES] = {"split", "decimator", "mains", "band", "envelope", "windows"};
-static const double PASS_HZ = 500, STOP_DB = 80, LOW_HZ = 20, HIGH_HZ = 450, WINDOW_S = 1, RMS_S = 0.05,
-                    ENVELOPE_HZ = 10;
+static const double LOW_HZ = 20, HIGH_HZ = 450, WINDOW_S = 1, RMS_S = 0.05, ENVELOPE_HZ = 10;
 
 struct chain {
     size_t n_channels;
@@ -54,7 +52,7 @@ static void create(struct chain *c, double rate_hz, double overlap, double mains
 {
     c->factor = emg_decimator_factor(rate_hz);
     c->rate_hz = rate_hz / c->factor;
-    const struct emg_decimator_config decimator = {rate_hz, c->factor, PASS_HZ, STOP_DB};
+    const struct emg_decimator_config decimator = emg_decimator_config(rate_hz);
     const struct emg_mains_config mains = {c->rate_hz, mains_hz, HIGH_HZ};
     const struct emg_sos_config band = {c->rate_hz, LOW_HZ, HIGH_HZ, ORDER};
     const struct emg_envelope_config envelope = {c->rate_hz, RMS_S, ENVELOPE_HZ};
@@ -141,23 +139,6 @@ __attribute__((noinline)) static void run_workload(struct chain *c, const float 
         run_block(c, frames + done * c->n_channels, n - done < BLOCK ? n - done : BLOCK);
 }
 
-static float *read_all(const char *path, size_t *n)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0)
-        bench_fail("bench_windows", "the file cannot be read");
-    *n = (size_t)ftell(file) / sizeof(float);
-    float *x = malloc(*n * sizeof *x);
-    rewind(file);
-    if (x == NULL || fread(x, sizeof *x, *n, file) != *n)
-        bench_fail("bench_windows", "the file cannot be read");
-    fclose(file);
-    for (size_t i = 0; i < *n; i++) /* and so every page is there before the time is taken */
-        if (!isfinite(x[i]))
-            bench_fail("bench_windows", "the file holds what is no number");
-    return x;
-}
-
 int main(int argc, char **argv)
 {
     static struct chain chain;
@@ -167,7 +148,7 @@ int main(int argc, char **argv)
     if (chain.n_channels < 1 || chain.n_channels > CHANNELS_MAX)
         bench_fail("bench_windows", "1 to 4 channels");
     size_t n;
-    float *x = read_all(argv[1], &n);
+    float *x = bench_read("bench_windows", argv[1], &n);
     chain.out = argc == 7 ? fopen(argv[6], "w") : NULL;
     create(&chain, strtod(argv[3], NULL), strtod(argv[4], NULL), strtod(argv[5], NULL));
 

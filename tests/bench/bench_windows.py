@@ -1,14 +1,13 @@
 #!/usr/bin/python3 -B
 """What overlapping Hann windows cost from raw samples on, beside SciPy and liquid-dsp at the same work, on one core.
 
-    bench_windows.py BENCH_DIR [--quick]
+    tests/bench/bench_windows.py [--quick] [PROGRAMS]     PROGRAMS: directory with the built benchmarks, default build/release/bench
 
 W1 is 4 channels of an hour at 2 kHz, W1b 4 channels of ten minutes at 48 kHz (--quick: a tenth): noise whose spectrum falls, with mains at
 50.02 Hz and its harmonics. SciPy runs twice: as users write it, window by window in float64, and tuned, all windows at once. Mains is
 removed by each in its own way, SciPy's and liquid's a notch for each harmonic. Without mains, and without its removal, emgd's figures of
 every window are first held against SciPy's in float64. Prints a line of JSON for each figure."""
 
-import json
 import math
 import os
 import re
@@ -23,6 +22,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402 after the number of threads is set
 from scipy import fft, ndimage, signal, stats  # noqa: E402
+
+from bench import figure, options  # noqa: E402
 
 CHANNELS, LOW_HZ, HIGH_HZ, N_FFT, MAINS_HZ, HARMONICS = 4, 20.0, 450.0, 2048, 50.0, 9
 RUNS = 3
@@ -135,10 +136,6 @@ def run_program(directory, name, arguments):
     return {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()}
 
 
-def tell(what, figure, unit, **more):
-    print(json.dumps({"what": what, "figure": float("%.4g" % figure), "unit": unit, **more}), flush=True)
-
-
 def timed(function, *arguments):
     begin = time.thread_time()
     function(*arguments)
@@ -154,7 +151,7 @@ def check_figures(directory, scratch):
         ours = np.loadtxt(scratch / "out", delimiter=",")
         theirs, _ = as_users_write_it(frames, 2000, overlap, False)
         worst = max(float(np.max(np.abs(ours[ours[:, 0] == c, 2:] / theirs[c] - 1))) for c in range(CHANNELS))
-        tell("windows, %g %% overlap, worst difference from SciPy's figures" % (100 * overlap), worst, "relative", reach="<= %g" % TOLERANCE)
+        figure("windows, %g %% overlap, worst difference from SciPy's figures" % (100 * overlap), worst, "relative", reach="<= %g" % TOLERANCE)
         if worst > TOLERANCE:
             sys.exit("bench_windows: emgd and SciPy do not agree")
 
@@ -178,11 +175,11 @@ def compare(name, directory, scratch, rate_hz, seconds, overlap, reach):
                         ("liquid-dsp", median(liquid, "total")), ("liquid-dsp's decimator alone", median(liquid, "decimator"))):
         if cost < 0.1:
             continue
-        tell("%s, %s" % (name, other), cost, unit)
-        tell("%s, emgd" % name, own, unit, against=other, ratio=float("%.3g" % (cost / own)), **({"reach": reach[other]} if other in reach else {}))
+        figure("%s, %s" % (name, other), cost, unit)
+        figure("%s, emgd" % name, own, unit, against=other, ratio=float("%.3g" % (cost / own)), **({"reach": reach[other]} if other in reach else {}))
     for stage in ("split", "decimator", "mains", "band", "envelope", "windows"):
-        tell("%s, emgd, %s" % (name, stage), median(ours, stage), unit)
-    tell("%s, emgd, allocations" % name, median(ours, "allocations"), "", reach="0")
+        figure("%s, emgd, %s" % (name, stage), median(ours, stage), unit)
+    figure("%s, emgd, allocations" % name, median(ours, "allocations"), "", reach="0")
 
 
 def count_instructions(name, directory, scratch, rate_hz, seconds, overlap, reach):
@@ -192,12 +189,12 @@ def count_instructions(name, directory, scratch, rate_hz, seconds, overlap, reac
                            str(directory / "bench_windows"), str(scratch / "raw"), str(CHANNELS), str(rate_hz), str(overlap), str(MAINS_HZ)],
                           capture_output=True, text=True, check=True)
     collected = int(re.search(r"Collected : (\d+)", done.stderr).group(1))
-    tell("%s, instructions" % name, collected / frames.size, "per sample and channel", reach=reach)
+    figure("%s, instructions" % name, collected / frames.size, "per sample and channel", reach=reach)
 
 
 def main():
-    directory, quick = Path(sys.argv[1]), "--quick" in sys.argv[2:]
-    share = 0.1 if quick else 1
+    called = options(__doc__, "bench", "a tenth of the time")
+    directory, share = called.programs, 0.1 if called.quick else 1
     scipy_50 = {"SciPy as users write it": ">= 30", "SciPy tuned": ">= 12", "liquid-dsp": ">= 18"}
     scipy_48 = {"SciPy as users write it": ">= 38", "SciPy tuned": ">= 16", "liquid-dsp's decimator alone": ">= 7"}
     with tempfile.TemporaryDirectory() as temporary:
@@ -211,4 +208,5 @@ def main():
         count_instructions("W1b, 87.5 % overlap", directory, scratch, 48000, 10, 0.875, "<= 8")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -338,15 +338,15 @@ static void reset_is_as_fresh(void **state)
 static void works_with_one_harmonic_and_with_all(void **state)
 {
     (void)state;
-    static const size_t harmonics[] = {1, EMG_MAINS_FIT_HARMONICS_MAX};
+    static const size_t harmonics[] = {1, EMG_MAINS_HARMONICS_MAX};
     for (size_t i = 0; i < 2; i++) {
         const struct emg_mains_fit_config config = {50.0, 0.04, harmonics[i], harmonics[i], 1.0};
         struct emg_mains_fit *q = make_fit(&config);
         struct emg_mains_line line = {0};
         uint64_t random = 10;
         for (size_t hop = 0; hop < SETTLED; hop++) {
-            struct emg_phasor amplitude[EMG_MAINS_FIT_HARMONICS_MAX];
-            double half[EMG_MAINS_FIT_HARMONICS_MAX];
+            struct emg_phasor amplitude[EMG_MAINS_HARMONICS_MAX];
+            double half[EMG_MAINS_HARMONICS_MAX];
             for (size_t k = 0; k < harmonics[i]; k++) {
                 const struct emg_phasor e =
                     emg_phasor_unit(2.0 * PI * (double)(k + 1) * 50.2 * 0.04 * (double)hop);

@@ -7,8 +7,8 @@ import tempfile
 
 # Floors from the ground up; the first pattern that fits a file (without its ending) counts.
 FLOORS = [
-    (0, r"dsp/(delay|distribution|error|fir|measure|phasor|realtime|simd)"),
-    (2, r"dsp/(muscle|muscle_chain|muscle_measure|muscle_state|contractions|course|noise|pool|spectral|leg|mains|stride|windows)"),
+    (0, r"dsp/(delay|distribution|error|fir|measure|phasor|realtime|samples|simd)"),
+    (2, r"dsp/(muscle|muscle_chain|muscle_measure|muscle_state|contractions|course|noise|pool|quality|spectral|leg|mains|mains_fit|mains_search|stride|windows)"),
     (1, r"dsp/\w+"),
     (5, r"daemon/main"),
     (4, r"daemon/(worker|capture\w*|publisher|control\w*|recorder\w*|security|devices|soundio_backend|soundio_read|soundio_session)"),
@@ -17,7 +17,7 @@ FLOORS = [
 # What a client may use of the daemon.
 CLIENTS = {
     "clients/emgreport": r"daemon/(analysis|config|montage|problem|recording|script|stream|version|wire)",
-    "clients/report_windows": r"daemon/(config|montage|problem|script|stream)|dsp/(decimator|mains|sos|split|windows)",
+    "clients/report_windows": r"daemon/(montage|problem|script|wire)|dsp/(decimator|mains|samples|sos|windows)",
     r"clients/report_\w+": r"daemon/(config|problem|stream|version|wire)|dsp/quality",
     "clients/curve": r"daemon/keys",
     "clients/emgctl_repair": r"daemon/(bdf|problem)",

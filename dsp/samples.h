@@ -1,10 +1,13 @@
-/* Frames of interleaved channels taken apart. Belongs to whoever calls; no state. */
-#ifndef EMG_DSP_SPLIT_H
-#define EMG_DSP_SPLIT_H
+/* Samples copied, and frames of interleaved channels taken apart. Pure; any thread. */
+#ifndef EMG_DSP_SAMPLES_H
+#define EMG_DSP_SAMPLES_H
 
 #include "dsp/realtime.h"
 
 #include <stddef.h>
+
+/* Copies n samples of x, 0 in place of what is not finite, to where they do not overlap. */
+EMG_REALTIME void emg_copy_finite(float *to, const float *x, size_t n);
 
 /* One channel to take out, and what to multiply it by. */
 struct emg_split {

@@ -1,8 +1,21 @@
-#include "dsp/split.h"
+#include "dsp/samples.h"
 
 #include "dsp/simd.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdbool.h>
+
+EMG_VECTORISED static void copy_finite(float *restrict to, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = fabsf(x[i]) <= FLT_MAX ? x[i] : 0.0F;
+}
+
+void emg_copy_finite(float *to, const float *x, size_t n)
+{
+    copy_finite(to, x, n);
+}
 
 enum { TOGETHER = 4 };
 

@@ -1,5 +1,6 @@
-#include "dsp/split.h"
+#include "dsp/samples.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,11 +59,27 @@ static void nothing_wanted_is_nothing_done(void **state)
     emg_split_frames(frames, 4, 1, NULL, 0, NULL);
 }
 
+static void what_is_not_finite_is_copied_as_0(void **state)
+{
+    (void)state;
+    float x[MOST], y[MOST + 1];
+    for (size_t n = 0; n <= MOST; n++) {
+        for (size_t i = 0; i < MOST; i++)
+            x[i] = i % 5 == 1 ? NAN : i % 5 == 2 ? INFINITY : i % 5 == 3 ? -INFINITY : -(float)i;
+        y[n] = 7.0F;
+        emg_copy_finite(y, x, n);
+        for (size_t i = 0; i < n; i++)
+            assert_true(y[i] == (i % 5 == 0 || i % 5 == 4 ? x[i] : 0.0F));
+        assert_true(y[n] == 7.0F);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(channels_in_order_come_apart),
         cmocka_unit_test(channels_in_any_order_come_apart),
+        cmocka_unit_test(what_is_not_finite_is_copied_as_0),
         cmocka_unit_test(nothing_wanted_is_nothing_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
