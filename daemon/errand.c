@@ -1,8 +1,7 @@
 #include "daemon/errand.h"
 
 #include "daemon/clock.h"
-
-static const int64_t POLL_NS = 500000;
+#include "daemon/polling.h"
 
 enum { IDLE, ASKED, TAKEN, ANSWERED };
 
@@ -16,7 +15,7 @@ bool emg_errand_run(struct emg_errand *e, const struct emg_command *command, dou
         int asked = ASKED;
         if (emg_clock_monotonic_ns() > give_up_ns && atomic_compare_exchange_strong(&e->state, &asked, IDLE))
             return false;
-        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + EMG_POLL_NS);
     }
     *answer = e->answer;
     atomic_store(&e->state, IDLE);

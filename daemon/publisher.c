@@ -4,7 +4,9 @@
 #include "daemon/history.h"
 #include "daemon/latency.h"
 #include "daemon/log.h"
+#include "daemon/polling.h"
 #include "daemon/recorder.h"
+#include "daemon/schedule.h"
 #include "daemon/security.h"
 
 #include <errno.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <zmq.h>
 
-static const int64_t POLL_NS = 500000;
 static const int64_t SETTLE_NS = 200000000;
 static const int64_t PATIENCE_NS = 10000000000;
 
@@ -123,7 +124,7 @@ static bool send_topic(struct emg_publisher *p, size_t length)
             emg_log("a subscriber has read nothing for %d s: from here on it will miss messages",
                     (int)(PATIENCE_NS / 1000000000));
         }
-        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + EMG_POLL_NS);
     }
     return true;
 }
@@ -213,6 +214,7 @@ static void *run(void *argument)
 {
     struct emg_publisher *p = argument;
     (void)pthread_setname_np(pthread_self(), "emgd publisher");
+    emg_schedule_punctual();
     for (;;) {
         /* read before the ring, so that what was put there before the stop is still published */
         const bool stop = atomic_load_explicit(&p->stop, memory_order_acquire);
@@ -228,7 +230,8 @@ static void *run(void *argument)
             atomic_store_explicit(&p->ended, true, memory_order_release);
             return NULL;
         }
-        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+        emg_clock_sleep_until(
+            emg_poll_next(emg_clock_monotonic_ns(), emg_worker_expected_ns(p->config.worker)));
     }
 }
 

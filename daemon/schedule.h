@@ -13,6 +13,9 @@ enum { EMG_PRIORITY_CAPTURE = 40, EMG_PRIORITY_WORKER = 30 };
  * rtprio limit). */
 bool emg_schedule_fifo(int priority);
 
+/* Lets the calling thread wake when it asked to: the kernel keeps others asleep for up to 50 us more. */
+void emg_schedule_punctual(void);
+
 /* Locks what the process has mapped by now, as it comes into memory. What is allocated later is not locked,
  * so that a limit cannot make it fail. Returns false when that is refused (memlock limit). */
 bool emg_schedule_lock_memory(void);

@@ -3,6 +3,7 @@
 #include "daemon/bdf.h"
 #include "daemon/clock.h"
 #include "daemon/intake.h"
+#include "daemon/polling.h"
 #include "daemon/schedule.h"
 #include "dsp/realtime.h"
 
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const int64_t POLL_NS = 500000;
 static const double ANSWER_S = 2.0;
 static const int64_t STATUS_NS = 1000000000;
 
@@ -29,6 +29,7 @@ struct emg_worker {
     _Atomic bool stop;
     _Atomic uint64_t messages_dropped;
     _Atomic uint64_t rounds;
+    _Atomic int64_t expected_ns; /* the next block, 0: not known */
     _Atomic bool refused;
     struct emg_errand errand;
 
@@ -72,7 +73,7 @@ static void take_message(void *context, const struct emg_message *message, size_
             atomic_fetch_add_explicit(&w->messages_dropped, 1, memory_order_relaxed);
             return;
         }
-        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + EMG_POLL_NS);
     }
     memcpy(room, message, n_bytes);
     emg_ring_commit(w->config.messages);
@@ -107,16 +108,21 @@ void emg_worker_wire(const struct emg_worker *w, struct emg_wire *wire)
     emg_analysis_wire(w->analysis, wire);
 }
 
+/* Of the stream in host time; 0: as fast as it goes. */
+static double speed_of(const struct emg_worker *w)
+{
+    return w->config.capture->info.realtime ? 1 : w->config.config->source.speed;
+}
+
 /* Once a second of host time: the share of it that analysis took, and how full the ring became. */
 static void measure_load(struct emg_worker *w, int64_t now_ns)
 {
     if (now_ns - w->load_since_ns < STATUS_NS)
         return;
     const bool realtime = w->config.capture->info.realtime;
-    const bool paced = realtime || w->config.config->source.speed > 0;
     const double load = 100.0 * (double)w->busy_ns / (double)(now_ns - w->load_since_ns);
     const double peak = emg_ring_take_peak_percent(w->config.frames);
-    emg_analysis_set_load(w->analysis, realtime ? peak : NAN, paced ? load : NAN);
+    emg_analysis_set_load(w->analysis, realtime ? peak : NAN, speed_of(w) > 0 ? load : NAN);
     if (realtime)
         emg_analysis_set_realtime(w->analysis, !atomic_load(&w->refused) &&
                                                    !atomic_load(&w->config.capture->realtime_refused));
@@ -144,7 +150,7 @@ static void idle(struct emg_worker *w, int64_t now_ns)
         w->told = state;
         w->told_ns = now_ns;
     }
-    emg_clock_sleep_until(now_ns + POLL_NS);
+    emg_clock_sleep_until(emg_poll_next(now_ns, emg_worker_expected_ns(w)));
 }
 
 static void set_start(struct emg_worker *w, const struct emg_block *block)
@@ -196,11 +202,21 @@ static void run_errand(struct emg_worker *w)
     emg_errand_answer(&w->errand, &answer);
 }
 
+/* The publisher, too, looks out for it: so only once its messages are on their way. */
+static void expect_next(struct emg_worker *w, const struct emg_block *block)
+{
+    const double frames_per_s = speed_of(w) * w->config.capture->info.rate_hz;
+    const int64_t expected_ns =
+        frames_per_s > 0 ? block->host_ns + (int64_t)(1e9 * block->n_frames / frames_per_s) : 0;
+    atomic_store_explicit(&w->expected_ns, expected_ns, memory_order_relaxed);
+}
+
 static void analyse(struct emg_worker *w, const struct emg_block *block)
 {
     if (w->recording)
         emg_recorder_put(w->config.recorder, block, !w->config.capture->info.realtime);
     emg_analysis_execute(w->analysis, block);
+    expect_next(w, block);
     if (block->last)
         end_recording(w);
 }
@@ -210,6 +226,7 @@ static void *work(void *argument)
     struct emg_worker *w = argument;
     emg_realtime_flush_denormals();
     (void)pthread_setname_np(pthread_self(), "emgd worker");
+    emg_schedule_punctual();
     if (w->config.capture->info.realtime)
         atomic_store(&w->refused, !emg_schedule_fifo(EMG_PRIORITY_WORKER));
     w->load_since_ns = w->heard_ns = w->told_ns = emg_clock_monotonic_ns();
@@ -252,7 +269,7 @@ enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *proble
         return emg_problem_set(problem, EMG_ERROR_IO, "worker: no thread could be started");
     w->started = true;
     while (emg_worker_rounds(w) == 0)
-        emg_clock_sleep_until(emg_clock_monotonic_ns() + POLL_NS);
+        emg_clock_sleep_until(emg_clock_monotonic_ns() + EMG_POLL_NS);
     return EMG_OK;
 }
 
@@ -269,6 +286,11 @@ bool emg_worker_realtime_refused(const struct emg_worker *w)
 uint64_t emg_worker_rounds(const struct emg_worker *w)
 {
     return atomic_load_explicit(&w->rounds, memory_order_relaxed);
+}
+
+int64_t emg_worker_expected_ns(const struct emg_worker *w)
+{
+    return atomic_load_explicit(&w->expected_ns, memory_order_relaxed);
 }
 
 uint64_t emg_worker_messages_dropped(const struct emg_worker *w)

@@ -1,7 +1,7 @@
 /* The worker thread: takes blocks off the ring, runs the analysis, and puts its messages on the ring to the
  * publisher.
  *
- * It polls every half millisecond, so that the capture callback need not wake it, and allocates nothing after
+ * It polls (daemon/polling.h), so that the capture callback need not wake it, and allocates nothing after
  * start. Functions are for the main thread, but where it says otherwise. */
 #ifndef EMG_DAEMON_WORKER_H
 #define EMG_DAEMON_WORKER_H
@@ -52,6 +52,10 @@ bool emg_worker_realtime_refused(const struct emg_worker *w);
 /* Rounds that the thread has made; it makes one every millisecond or so, with or without frames. Any thread.
  */
 uint64_t emg_worker_rounds(const struct emg_worker *w);
+
+/* CLOCK_MONOTONIC of the next block if the source keeps its pace, 0: it has none, or it is not known yet. Any
+ * thread. */
+int64_t emg_worker_expected_ns(const struct emg_worker *w);
 
 /* Messages given up because the publisher did not keep up. Any thread. */
 uint64_t emg_worker_messages_dropped(const struct emg_worker *w);
