@@ -99,10 +99,10 @@ size_t emg_wire_topic(const struct emg_wire *wire, const struct emg_message *mes
 {
     static const char *const sides[] = {[EMG_SIDE_LEFT] = "left", [EMG_SIDE_RIGHT] = "right"};
     const char *name = topics[message->topic].name;
-    const char *of = NULL;
+    const char *of = "";
     switch (topics[message->topic].kind) {
     case OF_ALL:
-        return (size_t)snprintf(topic, EMG_TOPIC_SIZE, "%s", name);
+        break;
     case OF_MUSCLE:
         of = wire->muscles[message->index];
         break;
@@ -113,7 +113,13 @@ size_t emg_wire_topic(const struct emg_wire *wire, const struct emg_message *mes
         of = wire->pairs[message->index];
         break;
     }
-    return (size_t)snprintf(topic, EMG_TOPIC_SIZE, "%s.%s", name, of);
+    const size_t n = strlen(name), n_of = strlen(of);
+    memcpy(topic, name, n + 1);
+    if (n_of == 0)
+        return n;
+    topic[n] = '.';
+    memcpy(topic + n + 1, of, n_of + 1);
+    return n + 1 + n_of;
 }
 
 static void put(struct emg_json *json, const char *key, double value)
@@ -492,14 +498,13 @@ bool emg_wire_annotation(const struct emg_wire *wire, const struct emg_message *
 
 size_t emg_wire_line(const char *topic, const char *body, char *line)
 {
-    const size_t size = EMG_TOPIC_SIZE + EMG_BODY_SIZE;
     if (body[0] != '{')
         return 0;
     struct emg_json json;
-    emg_json_init(&json, line, size);
+    emg_json_init(&json, line, EMG_TOPIC_SIZE + EMG_BODY_SIZE);
     emg_json_open_object(&json, NULL);
     emg_json_string(&json, "topic", topic);
-    const int n =
-        snprintf(line + json.length, size - json.length, "%s%s", body[1] == '}' ? "" : ",", body + 1);
-    return json.overflow || n < 0 || json.length + (size_t)n >= size ? 0 : json.length + (size_t)n;
+    emg_json_members(&json, body);
+    emg_json_close_object(&json);
+    return json.overflow ? 0 : json.length;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,6 +72,50 @@ static void keeps_every_digit_of_a_single_precision_value(void **state)
     }
 }
 
+static double random_of_any_size(uint64_t *random)
+{
+    *random = *random * 6364136223846793005U + 1442695040888963407U;
+    const double share = (double)(*random >> 11) * 0x1p-53;
+    return pow(10, 24 * share - 6) * (*random % 3 == 0 ? -1 : 1);
+}
+
+/* Those with few digits are ties and ends of decades among others. */
+static void writes_numbers_as_printf_does(void **state)
+{
+    (void)state;
+    static const double some[] = {0,      -0.0,        0.5,        -0.5,
+                                  1,      9.5,         99.5,       0.0001,
+                                  0.0009, 0.00099,     0.00009999, 999999.5,
+                                  1e5,    123456789.5, 1e9,        999999999.9,
+                                  1e16,   1e17,        5e-324,     1.7976931348623157e308,
+                                  -1e-4,  1e22,        2.5e-3,     1790000000.123456};
+    char expected[40];
+    uint64_t random = 1;
+    for (int i = 0; i < 400000; i++) {
+        const int digits = 1 + i % 17;
+        double value = i % 100 < 24 ? some[i % 100] : random_of_any_size(&random);
+        if (i % 5 == 1 && fabs(value) < 1e12)
+            value = round(value * 1000 / 8) / 125;
+        struct emg_json json = begin();
+        emg_json_number(&json, NULL, value, digits);
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+        if (isfinite(value))
+            assert_string_equal(expected, text);
+    }
+}
+
+static void adds_members(void **state)
+{
+    (void)state;
+    struct emg_json json = begin();
+    emg_json_open_object(&json, NULL);
+    emg_json_members(&json, "{}");
+    emg_json_members(&json, "{\"a\":1,\"b\":[]}");
+    emg_json_members(&json, "{\"c\":2}");
+    emg_json_close_object(&json);
+    assert_string_equal(text, "{\"a\":1,\"b\":[],\"c\":2}");
+}
+
 static void escapes_what_json_demands_and_mends_what_is_not_utf8(void **state)
 {
     (void)state;
@@ -115,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_nested_objects_and_arrays_with_commas_in_their_places),
         cmocka_unit_test(writes_null_for_what_is_not_finite),
+        cmocka_unit_test(writes_numbers_as_printf_does),
+        cmocka_unit_test(adds_members),
         cmocka_unit_test(keeps_every_digit_of_a_single_precision_value),
         cmocka_unit_test(escapes_what_json_demands_and_mends_what_is_not_utf8),
         cmocka_unit_test(says_when_the_text_does_not_fit_and_never_writes_beyond),
