@@ -1,5 +1,7 @@
 #include "dsp/envelope.h"
 
+#include "dsp/samples.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -60,30 +62,32 @@ enum emg_error emg_envelope_create(struct emg_envelope **out, const struct emg_e
     return EMG_OK;
 }
 
-static double smooth(struct emg_envelope *q, double x)
+/* The low-pass rings below zero after a burst; an amplitude does not. */
+static void smooth(struct emg_envelope *q, const float *x, float *y, size_t n)
 {
-    double y = q->b0 * x + q->s1;
-    q->s1 = 2.0 * q->b0 * x - q->a1 * y + q->s2;
-    q->s2 = q->b0 * x - q->a2 * y;
-    return y;
-}
+    const double b0 = q->b0, a1 = q->a1, a2 = q->a2;
+    double s1 = q->s1, s2 = q->s2;
 
-static void remember(struct emg_envelope *q, float x)
-{
-    q->newest[q->next] = x;
-    q->next = q->next + 1 < q->window ? q->next + 1 : 0;
-    if (q->filled < q->window)
-        q->filled++;
+    for (size_t i = 0; i < n; i++) {
+        const double in = b0 * fabs((double)x[i]), out = in + s1;
+        s1 = 2.0 * in - a1 * out + s2;
+        s2 = in - a2 * out;
+        y[i] = out > 0.0 ? (float)out : 0.0F;
+    }
+    q->s1 = s1;
+    q->s2 = s2;
 }
 
 void emg_envelope_execute(struct emg_envelope *q, const float *x, float *y, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        float v = isfinite(x[i]) ? x[i] : 0.0F;
-        remember(q, v);
-        /* The low-pass rings below zero after a burst; an amplitude does not. */
-        double level = smooth(q, fabs((double)v));
-        y[i] = level > 0.0 ? (float)level : 0.0F;
+    for (size_t done = 0; done < n;) {
+        const size_t room = q->window - q->next, some = n - done < room ? n - done : room;
+        float *newest = q->newest + q->next;
+        emg_copy_finite(newest, x + done, some);
+        smooth(q, newest, y + done, some);
+        q->next = some < room ? q->next + some : 0;
+        q->filled = q->filled + some < q->window ? q->filled + some : q->window;
+        done += some;
     }
 }
 
@@ -91,11 +95,7 @@ double emg_envelope_rms_uv(const struct emg_envelope *q)
 {
     if (q->filled < q->window)
         return NAN;
-
-    double sum = 0.0;
-    for (size_t i = 0; i < q->window; i++)
-        sum += (double)q->newest[i] * (double)q->newest[i];
-    return sqrt(sum / (double)q->window);
+    return sqrt(emg_sum_of_squares(q->newest, q->window) / (double)q->window);
 }
 
 void emg_envelope_reset(struct emg_envelope *q)

@@ -2,7 +2,6 @@
 #ifndef EMG_DSP_LINES_H
 #define EMG_DSP_LINES_H
 
-#include "dsp/phasor.h"
 #include "dsp/realtime.h"
 
 #include <stdbool.h>
@@ -16,9 +15,9 @@ struct emg_lines {
 };
 
 /* Writes to y [n rounded up to a multiple of 8] the real part of the sum over k of
- * (from_k + (to_k - from_k) i / n) step^(k i), k = 1, 2, ..., for samples i = 0 to n - 1; step has
- * magnitude 1. Returns false, writing nothing, when both are all 0. */
-EMG_REALTIME bool emg_lines_draw(const struct emg_lines *from, const struct emg_lines *to,
-                                 struct emg_phasor step, float *y, size_t n);
+ * (from_k + (to_k - from_k) i / n) e^(j k i angle), k = 1, 2, ..., for samples i = 0 to n - 1. Returns false,
+ * writing nothing, when both are all 0. */
+EMG_REALTIME bool emg_lines_draw(const struct emg_lines *from, const struct emg_lines *to, double angle,
+                                 float *y, size_t n);
 
 #endif

@@ -48,13 +48,13 @@ struct emg_mains {
     double lines_uv, between_uv; /* of the newest window */
     double removed_uv;
 
-    /* Each line is (from + (to - from) i / hop) times a phasor that turns by `step` with each sample i of a
+    /* Each line is (from + (to - from) i / hop) times a phasor that goes on by `turn` with each sample i of a
      * hop. */
     bool subtracting;
     size_t in_hop, hops; /* samples of this hop; hops so far */
     struct emg_lines from, to;
-    struct emg_phasor step; /* of the fundamental */
-    float *line_uv;         /* [hop, rounded up to octets] what is subtracted */
+    double turn;    /* of the fundamental, radians per sample */
+    float *line_uv; /* [hop, rounded up to octets] what is subtracted */
 };
 
 static double window_at(size_t i, size_t n)
@@ -244,15 +244,16 @@ static void aim(struct emg_mains *q)
     const struct emg_mains_line *line = &q->line;
     const double ahead_s = 0.5 * (double)(q->window + 1) / q->rate_hz;
     const double cycles = ahead_s * (line->frequency_hz + 0.5 * line->drift_hz_s * ahead_s);
+    struct emg_phasor turned[HARMONICS];
     double removed = 0.0;
 
+    emg_phasor_powers(2.0 * PI * cycles, turned, q->harmonics);
     for (size_t k = 0; k < q->harmonics; k++) {
         const double order = (double)(k + 1), p = emg_phasor_power(line->amplitude[k]);
         const double kept = p > line->variance[k] ? 1.0 - line->variance[k] / p : 0.0;
         const double scale = kept / droop(q, order * (line->frequency_hz - q->spacing_hz));
-        const struct emg_phasor e = emg_phasor_unit(2.0 * PI * order * cycles);
-        const struct emg_phasor to =
-            emg_phasor_product(line->amplitude[k], (struct emg_phasor){scale * e.re, scale * e.im});
+        const struct emg_phasor to = emg_phasor_product(
+            line->amplitude[k], (struct emg_phasor){scale * turned[k].re, scale * turned[k].im});
         q->to.re[k] = to.re;
         q->to.im[k] = to.im;
         removed += 0.5 * emg_phasor_power(to);
@@ -269,11 +270,12 @@ static void aim_at_nothing(struct emg_mains *q)
 /* What is subtracted now, carried on to the end of the hop. */
 static void carry_on(struct emg_mains *q)
 {
-    const double angle = atan2(q->step.im, q->step.re) * (double)q->hop;
+    struct emg_phasor turned[HARMONICS];
 
+    emg_phasor_powers(q->turn * (double)q->hop, turned, q->harmonics);
     for (size_t k = 0; k < q->harmonics; k++) {
         const struct emg_phasor at = {q->to.re[k], q->to.im[k]};
-        const struct emg_phasor now = emg_phasor_product(at, emg_phasor_unit(angle * (double)(k + 1)));
+        const struct emg_phasor now = emg_phasor_product(at, turned[k]);
         q->to.re[k] = now.re;
         q->to.im[k] = now.im;
     }
@@ -300,7 +302,7 @@ static void update_line(struct emg_mains *q)
         aim_at_nothing(q);
     const double middle_s = 0.5 * (double)(q->window + 1 + FIT_HOPS * q->hop) / q->rate_hz;
     const double frequency_hz = q->line.frequency_hz + q->line.drift_hz_s * middle_s;
-    q->step = emg_phasor_unit(2.0 * PI * frequency_hz / q->rate_hz);
+    q->turn = 2.0 * PI * frequency_hz / q->rate_hz;
 }
 
 /* What is subtracted moves to the new estimate within the hop, in the new estimate's frequency. */
@@ -308,7 +310,7 @@ static void begin_hop(struct emg_mains *q)
 {
     carry_on(q);
     update_line(q);
-    q->subtracting = emg_lines_draw(&q->from, &q->to, q->step, q->line_uv, q->hop);
+    q->subtracting = emg_lines_draw(&q->from, &q->to, q->turn, q->line_uv, q->hop);
 }
 
 void emg_mains_execute(struct emg_mains *q, const float *x, float *y, size_t n)
@@ -354,7 +356,7 @@ void emg_mains_reset(struct emg_mains *q)
     q->subtracting = false;
     q->in_hop = 0;
     q->hops = 0;
-    q->step = (struct emg_phasor){1.0, 0.0};
+    q->turn = 0.0;
     aim_at_nothing(q);
 }
 

@@ -113,17 +113,17 @@ EMG_VECTORISED static void add_up(struct emg_mains_fit *q, struct fit *f)
 {
     const double first_turn = 2.0 * PI * q->frequency_hz * q->hop_s, n = (double)f->hops;
     const double bend = -2.0 * PI * q->drift_hz_s * q->hop_s * q->hop_s;
+    struct emg_phasor turn[HARMONICS], more[HARMONICS];
     struct emg_mains_complex_row first, faster;
     double squares = 0.0;
 
+    emg_phasor_powers(first_turn + 0.5 * bend, turn, HARMONICS);
+    emg_phasor_powers(bend, more, HARMONICS);
     for (size_t k = 0; k < HARMONICS; k++) {
-        const double order = (double)(k + 1);
-        const struct emg_phasor turn = emg_phasor_unit(order * (first_turn + 0.5 * bend));
-        const struct emg_phasor more = emg_phasor_unit(order * bend);
-        first.re[k] = turn.re;
-        first.im[k] = turn.im;
-        faster.re[k] = more.re;
-        faster.im[k] = more.im;
+        first.re[k] = turn[k].re;
+        first.im[k] = turn[k].im;
+        faster.re[k] = more[k].re;
+        faster.im[k] = more[k].im;
     }
     for (size_t age = 0; age < f->hops; age++)
         squares += q->newest.weight[age] * q->newest.weight[age];

@@ -17,6 +17,25 @@ void emg_copy_finite(float *to, const float *x, size_t n)
     copy_finite(to, x, n);
 }
 
+EMG_VECTORISED static double sum_of_squares(const float *x, size_t n)
+{
+    emg_quad sums = {0.0};
+    size_t i = 0;
+    for (; i + EMG_QUAD <= n; i += EMG_QUAD) {
+        const emg_quad now = {(double)x[i], (double)x[i + 1], (double)x[i + 2], (double)x[i + 3]};
+        sums += now * now;
+    }
+    double sum = emg_quad_sum(&sums);
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+double emg_sum_of_squares(const float *x, size_t n)
+{
+    return sum_of_squares(x, n);
+}
+
 enum { TOGETHER = 4 };
 
 typedef float floats __attribute__((vector_size(TOGETHER * sizeof(float)), aligned(4), may_alias));

@@ -31,7 +31,7 @@ static void assert_drawn(const struct emg_lines *from, const struct emg_lines *t
     float y[ROUNDED];
     const size_t lengths[] = {17, 80, 81, MOST};
     for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
-        assert_true(emg_lines_draw(from, to, emg_phasor_unit(turn), y, lengths[l]));
+        assert_true(emg_lines_draw(from, to, turn, y, lengths[l]));
         for (size_t i = 0; i < lengths[l]; i++)
             if (fabs((double)y[i] - sum_at(from, to, turn, i, lengths[l])) > 1e-3)
                 fail_msg("sample %zu of %zu: %g", i, lengths[l], (double)y[i]);
@@ -66,7 +66,7 @@ static void of_nothing_nothing_is_drawn(void **state)
     (void)state;
     const struct emg_lines nothing = {{0.0}, {0.0}};
     float y[8] = {3.0F};
-    assert_false(emg_lines_draw(&nothing, &nothing, emg_phasor_unit(0.1), y, 8));
+    assert_false(emg_lines_draw(&nothing, &nothing, 0.1, y, 8));
     assert_true(y[0] == 3.0F);
 }
 
