@@ -230,8 +230,8 @@ static void *run(void *argument)
             atomic_store_explicit(&p->ended, true, memory_order_release);
             return NULL;
         }
-        emg_clock_sleep_until(
-            emg_poll_next(emg_clock_monotonic_ns(), emg_worker_expected_ns(p->config.worker)));
+        const int64_t expected_ns = p->config.worker != NULL ? emg_worker_expected_ns(p->config.worker) : 0;
+        emg_clock_sleep_until(emg_poll_next(emg_clock_monotonic_ns(), expected_ns));
     }
 }
 

@@ -21,8 +21,8 @@ struct emg_publisher_config {
     const struct emg_security *security;
     unsigned hwm; /* messages queued per subscriber */
     struct emg_ring *messages;
-    const struct emg_worker *worker;
-    struct emg_recorder *recorder; /* NULL: none */
+    const struct emg_worker *worker; /* NULL: no status is among the messages */
+    struct emg_recorder *recorder;   /* NULL: none */
     bool lossless; /* a replay: wait for subscribers that are behind, up to ten seconds, rather than drop */
 };
 
