@@ -49,7 +49,8 @@ enum emg_error emg_worker_start(struct emg_worker *w, struct emg_problem *proble
 /* Whether the system refused the thread its fixed priority; live, and once started. Any thread. */
 bool emg_worker_realtime_refused(const struct emg_worker *w);
 
-/* Rounds that the thread has made; it makes one every millisecond or so, with or without frames. Any thread.
+/* Rounds that the thread has made; it makes one every two milliseconds or so, with or without frames. Any
+ * thread.
  */
 uint64_t emg_worker_rounds(const struct emg_worker *w);
 

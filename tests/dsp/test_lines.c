@@ -29,11 +29,14 @@ static double sum_at(const struct emg_lines *from, const struct emg_lines *to, d
 static void assert_drawn(const struct emg_lines *from, const struct emg_lines *to, double turn)
 {
     float y[ROUNDED];
+    double amplitudes = 0.0;
+    for (size_t k = 0; k < EMG_LINES_MAX; k++)
+        amplitudes += fmax(hypot(from->re[k], from->im[k]), hypot(to->re[k], to->im[k]));
     const size_t lengths[] = {17, 80, 81, MOST};
     for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
         assert_true(emg_lines_draw(from, to, turn, y, lengths[l]));
         for (size_t i = 0; i < lengths[l]; i++)
-            if (fabs((double)y[i] - sum_at(from, to, turn, i, lengths[l])) > 1e-3)
+            if (fabs((double)y[i] - sum_at(from, to, turn, i, lengths[l])) > 2e-5 * amplitudes)
                 fail_msg("sample %zu of %zu: %g", i, lengths[l], (double)y[i]);
     }
 }
@@ -50,6 +53,9 @@ static void lines_are_drawn_as_they_are_defined(void **state)
     }
     assert_drawn(&from, &to, 2.0 * PI * 50.02 / 2000.0);
     assert_drawn(&from, &to, 2.0 * PI * 61.0 / 1000.0);
+    assert_drawn(&from, &from, 2.0 * PI * 61.0 / 1000.0);
+    for (double beside = -1e-4; beside < 1e-4; beside += 7e-6)
+        assert_drawn(&from, &from, PI / 8.0 + beside); /* an even harmonic goes round in eight samples */
 }
 
 static void a_line_that_comes_or_goes_is_drawn(void **state)
