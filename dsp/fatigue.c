@@ -71,6 +71,19 @@ static double signal_at(const struct band *band, size_t bin)
     return (double)band->spectrum->psd[bin] - noise_at(band, bin);
 }
 
+/* Densities and noise of four bins. */
+static inline __attribute__((always_inline)) void read_bins(const struct band *band, size_t bin,
+                                                            emg_quad *density, emg_quad *noise)
+{
+    const float *s = band->spectrum->psd + bin, *n = band->spectrum->noise;
+    *density = (emg_quad){(double)s[0], (double)s[1], (double)s[2], (double)s[3]};
+    *noise = (emg_quad){0.0};
+    if (n != NULL) {
+        n += bin;
+        *noise = (emg_quad){(double)n[0], (double)n[1], (double)n[2], (double)n[3]};
+    }
+}
+
 static struct segment signal_segment(const struct band *band, size_t k)
 {
     return segment_between(band, k, signal_at(band, k), signal_at(band, k + 1));
@@ -113,27 +126,73 @@ struct moments {
     double fifth;        /* of f^5 P */
 };
 
-EMG_VECTORISED static struct moments signal_moments(const struct band *band)
+/* Four values of f and P, and what df is there in each. */
+static inline __attribute__((always_inline)) void
+add_moments(const emg_quad *f, const emg_quad *p, emg_quad *inverse, emg_quad *first, emg_quad *fifth)
+{
+    const emg_quad fp = *f * *p, square = *f * *f;
+    *first += fp;
+    *fifth += fp * square * square;
+    *inverse += *p / *f;
+}
+
+/* Whole segments, four at a time, from `first` on; returns the first that is left. */
+EMG_VECTORISED static size_t add_whole_segments(const struct band *band, size_t first, size_t end,
+                                                struct moments *m)
+{
+    const double df_hz = band->spectrum->df_hz;
+    emg_quad power = {0.0}, noise = {0.0}, inverse = {0.0}, once = {0.0}, fifth = {0.0};
+    size_t k = first;
+
+    for (; k + EMG_QUAD <= end; k += EMG_QUAD) {
+        emg_quad left, right, left_noise, right_noise;
+        read_bins(band, k, &left, &left_noise);
+        read_bins(band, k + 1, &right, &right_noise);
+        left -= left_noise;
+        right -= right_noise;
+        power += left + right;
+        noise += left_noise + right_noise;
+        const emg_quad at = (double)k + (emg_quad){0.0, 1.0, 2.0, 3.0};
+        for (size_t i = 0; i < NODES; i++) {
+            const emg_quad f = df_hz * (at + gauss_place[i]);
+            const emg_quad p = df_hz * gauss_weight[i] * (left + (right - left) * gauss_place[i]);
+            add_moments(&f, &p, &inverse, &once, &fifth);
+        }
+    }
+    m->power += 0.5 * df_hz * emg_quad_sum(&power);
+    m->noise += 0.5 * df_hz * emg_quad_sum(&noise);
+    m->inverse += emg_quad_sum(&inverse);
+    m->first += emg_quad_sum(&once);
+    m->fifth += emg_quad_sum(&fifth);
+    return k;
+}
+
+static void add_segment(const struct band *band, size_t k, struct moments *m)
 {
     const emg_quad place = *emg_const_quads(gauss_place), gauss = *emg_const_quads(gauss_weight);
+    const struct segment s = signal_segment(band, k);
+    const double width_hz = s.to_hz - s.from_hz;
+    const emg_quad f = s.from_hz + width_hz * place;
+    const emg_quad p = width_hz * gauss * (s.from + (s.to - s.from) * place);
     emg_quad inverse = {0.0}, first = {0.0}, fifth = {0.0};
-    struct moments m = {0};
 
-    for (size_t k = band->first; k < band->end; k++) {
-        const struct segment s = signal_segment(band, k);
-        const double width_hz = s.to_hz - s.from_hz;
-        m.power += segment_power(s);
-        m.noise += segment_power(segment_between(band, k, noise_at(band, k), noise_at(band, k + 1)));
-        const emg_quad f = s.from_hz + width_hz * place;
-        const emg_quad p = width_hz * gauss * (s.from + (s.to - s.from) * place);
-        const emg_quad fp = f * p, square = f * f;
-        first += fp;
-        fifth += fp * square * square;
-        inverse += p / f;
-    }
-    m.inverse = emg_quad_sum(&inverse);
-    m.first = emg_quad_sum(&first);
-    m.fifth = emg_quad_sum(&fifth);
+    add_moments(&f, &p, &inverse, &first, &fifth);
+    m->power += segment_power(s);
+    m->noise += segment_power(segment_between(band, k, noise_at(band, k), noise_at(band, k + 1)));
+    m->inverse += emg_quad_sum(&inverse);
+    m->first += emg_quad_sum(&first);
+    m->fifth += emg_quad_sum(&fifth);
+}
+
+static struct moments signal_moments(const struct band *band)
+{
+    struct moments m = {0};
+    size_t k = band->first;
+
+    if (k < band->end)
+        add_segment(band, k++, &m); /* of it, as of the last one, the band may hold a part */
+    for (k = add_whole_segments(band, k, band->end - 1, &m); k < band->end; k++)
+        add_segment(band, k, &m);
     return m;
 }
 
