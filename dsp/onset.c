@@ -1,6 +1,7 @@
 #include "dsp/onset.h"
 
 #include "dsp/distribution.h"
+#include "dsp/samples.h"
 #include "dsp/simd.h"
 
 #include <float.h>
@@ -268,23 +269,11 @@ static void decide(struct emg_onset *q, double level_uv)
         begin_contraction(q);
 }
 
-EMG_VECTORISED static double sum_of(const float *x, size_t n)
-{
-    emg_quad sums = {0.0};
-    size_t i = 0;
-
-    for (; i + EMG_QUAD <= n; i += EMG_QUAD)
-        sums += (emg_quad){(double)x[i], (double)x[i + 1], (double)x[i + 2], (double)x[i + 3]};
-    for (; i < n; i++)
-        sums[i % EMG_QUAD] += (double)x[i];
-    return emg_quad_sum(&sums);
-}
-
 /* Of the step that is complete; its samples lie in one piece, since the delay is a whole number of steps. */
 static double newest_energy(const struct emg_onset *q)
 {
     const size_t end = q->at > 0 ? q->at : q->delay_samples;
-    return sum_of(q->square + end - q->step_samples, q->step_samples);
+    return emg_sum(q->square + end - q->step_samples, q->step_samples);
 }
 
 static void complete_step(struct emg_onset *q)

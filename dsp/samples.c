@@ -17,6 +17,22 @@ void emg_copy_finite(float *to, const float *x, size_t n)
     copy_finite(to, x, n);
 }
 
+EMG_VECTORISED static double sum(const float *x, size_t n)
+{
+    emg_quad sums = {0.0};
+    size_t i = 0;
+    for (; i + EMG_QUAD <= n; i += EMG_QUAD)
+        sums += (emg_quad){(double)x[i], (double)x[i + 1], (double)x[i + 2], (double)x[i + 3]};
+    for (; i < n; i++)
+        sums[i % EMG_QUAD] += (double)x[i];
+    return emg_quad_sum(&sums);
+}
+
+double emg_sum(const float *x, size_t n)
+{
+    return sum(x, n);
+}
+
 EMG_VECTORISED static double sum_of_squares(const float *x, size_t n)
 {
     emg_quad sums = {0.0};
@@ -25,10 +41,9 @@ EMG_VECTORISED static double sum_of_squares(const float *x, size_t n)
         const emg_quad now = {(double)x[i], (double)x[i + 1], (double)x[i + 2], (double)x[i + 3]};
         sums += now * now;
     }
-    double sum = emg_quad_sum(&sums);
     for (; i < n; i++)
-        sum += (double)x[i] * (double)x[i];
-    return sum;
+        sums[i % EMG_QUAD] += (double)x[i] * (double)x[i];
+    return emg_quad_sum(&sums);
 }
 
 double emg_sum_of_squares(const float *x, size_t n)

@@ -1,4 +1,4 @@
-/* Samples copied and squared, and frames of interleaved channels taken apart. Pure; any thread. */
+/* Samples copied and added up, and frames of interleaved channels taken apart. Pure; any thread. */
 #ifndef EMG_DSP_SAMPLES_H
 #define EMG_DSP_SAMPLES_H
 
@@ -9,6 +9,7 @@
 /* Copies n samples of x, 0 in place of what is not finite, to where they do not overlap. */
 EMG_REALTIME void emg_copy_finite(float *to, const float *x, size_t n);
 
+EMG_REALTIME double emg_sum(const float *x, size_t n);
 EMG_REALTIME double emg_sum_of_squares(const float *x, size_t n);
 
 /* One channel to take out, and what to multiply it by. */

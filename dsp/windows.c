@@ -96,20 +96,9 @@ struct sums {
     double x, square;
 };
 
-EMG_VECTORISED static void add_up(const float *x, size_t n, struct sums *sums)
+static struct sums sums_of(const float *x, size_t n)
 {
-    emg_quad sum = {0.0}, square = {0.0};
-    size_t i = 0;
-    for (; i + EMG_QUAD <= n; i += EMG_QUAD) {
-        const emg_quad now = {(double)x[i], (double)x[i + 1], (double)x[i + 2], (double)x[i + 3]};
-        sum += now;
-        square += now * now;
-    }
-    *sums = (struct sums){emg_quad_sum(&sum), emg_quad_sum(&square)};
-    for (; i < n; i++) {
-        sums->x += (double)x[i];
-        sums->square += (double)x[i] * (double)x[i];
-    }
+    return (struct sums){emg_sum(x, n), emg_sum_of_squares(x, n)};
 }
 
 /* What a window is less, and what it is multiplied by, before it is transformed. */
@@ -194,9 +183,7 @@ static void take_windows(struct emg_windows *q, emg_windows_take *take, void *co
     for (size_t channel = 0; channel < q->config.n_channels; channel += 2) {
         const bool two = channel + 1 < q->config.n_channels;
         const float *a = q->newest + channel * q->window, *b = two ? a + q->window : a;
-        struct sums sums[2];
-        add_up(a, q->window, &sums[0]);
-        add_up(b, q->window, &sums[1]);
+        const struct sums sums[2] = {sums_of(a, q->window), sums_of(b, q->window)};
         const struct level a_level = level_of(&sums[0], q->window), b_level = level_of(&sums[1], q->window);
         join(a, &a_level, b, &b_level, q->weights, (float *)q->time, q->window);
         fftwf_execute(q->transform);

@@ -52,6 +52,20 @@ static void channels_in_any_order_come_apart(void **state)
     assert_splits(6, with_a_hole, 5);
 }
 
+static void all_are_added_up(void **state)
+{
+    (void)state;
+    float x[MOST];
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < MOST; i++) {
+        assert_true(emg_sum(x, i) == sum);
+        assert_true(emg_sum_of_squares(x, i) == squares);
+        x[i] = (float)(3 * i) - 20.5F;
+        sum += (double)x[i];
+        squares += (double)x[i] * (double)x[i];
+    }
+}
+
 static void nothing_wanted_is_nothing_done(void **state)
 {
     (void)state;
@@ -80,6 +94,7 @@ int main(void)
         cmocka_unit_test(channels_in_order_come_apart),
         cmocka_unit_test(channels_in_any_order_come_apart),
         cmocka_unit_test(what_is_not_finite_is_copied_as_0),
+        cmocka_unit_test(all_are_added_up),
         cmocka_unit_test(nothing_wanted_is_nothing_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

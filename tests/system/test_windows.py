@@ -6,26 +6,15 @@ Usage: test_windows.py DIRECTORY_WITH_THE_PROGRAMS [TEST]...
 
 import csv
 import json
-import tempfile
-import unittest
-from pathlib import Path
 
 import numpy as np
 import scipy.signal
 
 import emgd
-from test_report import MUSCLES, RATE, signals, write_test
+from recorded import MUSCLES, RATE, Recorded, signals, write_test
 
 
-class Windows(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(temporary.cleanup)
-        cls.directory = Path(temporary.name)
-        cls.test = cls.directory / "test.bdf"
-        write_test(cls.test)
-
+class Windows(Recorded):
     def windows(self, path, *arguments):
         """By muscle: t_s, RMS, power, MDF, MNF, ln of the index, a row a window."""
         done = emgd.run("emgreport", path, "--format", "windows", *arguments)
